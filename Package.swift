@@ -1,0 +1,45 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+    name: "sergeantcg",
+    products: [
+        .library(name: "CgroupKit", targets: ["CgroupKit"]),
+        .library(name: "SergeantCG", targets: ["SergeantCG"]),
+        .executable(name: "sergeantcg", targets: ["SergeantCommand"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        .target(name: "CLinux"),
+        .target(name: "CgroupKit", dependencies: ["CLinux"], swiftSettings: strict),
+        .target(name: "Supervision", swiftSettings: strict),
+        .target(
+            name: "SergeantCG",
+            dependencies: [
+                "CLinux", "CSystemd", "CgroupKit", "Supervision",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            resources: [.embedInCode("Launcher/launcher.py")],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "SergeantCommand",
+            dependencies: [
+                "CLinux", "SergeantCG",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+    ]
+)

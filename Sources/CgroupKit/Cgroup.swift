@@ -1,0 +1,1 @@
+// What a cgroup v2 is.

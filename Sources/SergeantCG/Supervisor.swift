@@ -1,0 +1,3 @@
+import Logging
+import CSystemd
+public func x() -> Int { PackageResources.launcher_py.count + Int(sd_booted()) }

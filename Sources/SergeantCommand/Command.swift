@@ -1,0 +1,3 @@
+import ArgumentParser
+import SergeantCG
+@main struct Sergeantcg: ParsableCommand { func run() { print(x()) } }
