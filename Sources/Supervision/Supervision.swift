@@ -1,1 +1,308 @@
-// pure
+/// Every decision of the supervisor, as a value: what happened and when goes in, what to do comes out.
+///
+/// It owns restart, back-off, restart intensity, readiness, recycling, draining and giving up. It has no
+/// clock, no randomness but its seed, and no effect.
+public struct Supervision: Sendable {
+    enum State: Hashable, Sendable {
+        case idle, running
+        case stopping(Outcome)
+        case finished(Outcome)
+    }
+
+    private(set) var state = State.idle
+    private(set) var groups: [Group]
+    private var random: SplitMix64
+    private var wasReady = false
+    private var startsInFlight = 0
+    private var queue = StartQueue()
+    private var wireInterval = Tempo.wireTickShortest
+    private var wireTickIsSet = false
+    private var tally: Tally
+
+    /// - Parameters:
+    ///   - policies: the groups, in the order of their numbers.
+    ///   - seed: of the jitter; the same seed and events give the same actions.
+    public init(_ policies: [GroupPolicy], seed: UInt64) {
+        groups = policies.enumerated().map { Group(index: $0.offset, policy: $0.element) }
+        random = SplitMix64(seed: seed)
+        tally = Tally(slots: groups.reduce(0) { $0 + $1.slots.count })
+    }
+
+    public var isFinished: Bool {
+        if case .finished = state { true } else { false }
+    }
+
+    var isStopping: Bool {
+        switch state {
+        case .stopping, .finished: true
+        case .idle, .running: false
+        }
+    }
+
+    /// The phase an incarnation is in; `gone` where nothing is left of it or it never was.
+    public func phase(of id: IncarnationID) -> Incarnation.Phase {
+        guard let slot = slot(id.slot) else { return .gone }
+        return slot[id.number]?.phase ?? .gone
+    }
+
+    /// The process ID of an incarnation that has one.
+    public func pid(of id: IncarnationID) -> Int32? {
+        slot(id.slot)?[id.number]?.pid
+    }
+
+    // MARK: Events
+
+    /// Takes in one event.
+    ///
+    /// - Returns: what is to be done, in this order. Events that come too late for their incarnation, or that
+    ///   cannot come in its phase, change nothing.
+    public mutating func handle(_ event: Event, at now: Instant) -> [Action] {
+        var context = Context(now: now, policy: .none, isStopping: isStopping)
+        switch event {
+        case .begin: begin(&context)
+        case .incarnation(let id, let input):
+            change(id.slot, &context) { $0.handle(input, of: id.number, &$1) }
+        case .timer(.incarnation(let id)):
+            guard let due = slot(id.slot)?[id.number]?.deadline, now >= due else { break }
+            change(id.slot, &context) { $0.handle(.deadline, of: id.number, &$1) }
+        case .timer(.slot(let id)): endWait(id, &context)
+        case .timer(.wires): look(&context)
+        case .stop: stop(.request, outcome: .stopped, &context)
+        case .kill: kill(&context)
+        }
+        settle(&context)
+        return context.actions
+    }
+
+    private mutating func begin(_ context: inout Context) {
+        guard state == .idle else { return }
+        state = .running
+        context.report(.supervisorStarted)
+        for group in groups.indices {
+            for slot in groups[group].slots.indices {
+                requestStart(SlotID(group: group, slot: slot + 1), &context)
+            }
+        }
+    }
+
+    // MARK: Slots
+
+    private func slot(_ id: SlotID) -> Slot? {
+        guard groups.indices.contains(id.group), id.slot >= 1, id.slot <= groups[id.group].slots.count else {
+            return nil
+        }
+        return groups[id.group].slots[id.slot - 1]
+    }
+
+    private mutating func change(
+        _ id: SlotID, _ context: inout Context, _ body: (inout Slot, inout Context) -> Slot.Consequences
+    ) {
+        guard groups.indices.contains(id.group), id.slot >= 1, id.slot <= groups[id.group].slots.count else {
+            return
+        }
+        context.policy = groups[id.group].policy
+        let consequences = tallied(id) { body(&$0, &context) }
+        follow(consequences, id, &context)
+    }
+
+    /// The one way to an incarnation's state: what all slots together are is counted, never searched for.
+    private mutating func tallied<Result>(_ id: SlotID, _ body: (inout Slot) -> Result) -> Result {
+        let before = groups[id.group].slots[id.slot - 1].standing
+        let result = body(&groups[id.group].slots[id.slot - 1])
+        tally.move(from: before, to: groups[id.group].slots[id.slot - 1].standing)
+        return result
+    }
+
+    private mutating func follow(_ consequences: Slot.Consequences, _ id: SlotID, _ context: inout Context) {
+        if consequences.answered { startsInFlight -= 1 }
+        if consequences.isReady { groups[id.group].wasReady = true }
+        if let (incarnation, reason) = consequences.ended, !isStopping {
+            judge(incarnation, reason, &context)
+        }
+        if let (incarnation, reason) = consequences.toReplace, !isStopping {
+            if reason.weight == .failure { count(group: id.group, &context) }
+            if !isStopping,
+                groups[id.group].slots[id.slot - 1].plan(
+                    after: reason, of: incarnation, &context, random: &random)
+            {
+                requestStart(id, &context)
+            }
+        }
+        if consequences.mayStart, !isStopping { requestStart(id, &context) }
+    }
+
+    /// An end that is more than one incarnation's own affair.
+    private mutating func judge(_ incarnation: Incarnation, _ reason: Reason, _ context: inout Context) {
+        if reason == .stopRequested {
+            stop(.worker(incarnation.id), outcome: .stopped, &context)
+        } else if incarnation.cannotRun, !groups[incarnation.id.group].wasReady {
+            giveUp(incarnation.id.group, .cannotRun(incarnation.id), &context)
+        }
+    }
+
+    private mutating func count(group: Int, _ context: inout Context) {
+        let intensity = groups[group].policy.intensity
+        guard let intensity, let count = groups[group].failures.record(at: context.now, limit: intensity) else {
+            return
+        }
+        giveUp(group, .tooManyFailures(count: count, window: intensity.window), &context)
+    }
+
+    private mutating func giveUp(
+        _ group: Int, _ failure: Occurrence.GroupFailure, _ context: inout Context
+    ) {
+        context.report(.groupFailed(group: group, failure))
+        stop(.failure, outcome: .failed, &context)
+    }
+
+    private mutating func endWait(_ id: SlotID, _ context: inout Context) {
+        guard !isStopping, slot(id) != nil else { return }
+        if groups[id.group].slots[id.slot - 1].endWait(at: context.now) { requestStart(id, &context) }
+    }
+
+    // MARK: Starts
+
+    private mutating func requestStart(_ id: SlotID, _ context: inout Context) {
+        guard slot(id)?.isVacant == true else { return }
+        if startsInFlight < Tempo.startsInFlight {
+            start(id, &context)
+        } else {
+            groups[id.group].slots[id.slot - 1].waiting = .turn
+            queue.append(id)
+        }
+    }
+
+    private mutating func start(_ id: SlotID, _ context: inout Context) {
+        startsInFlight += 1
+        context.policy = groups[id.group].policy
+        tallied(id) { $0.start(&context) }
+    }
+
+    private mutating func startWaiting(_ context: inout Context) {
+        while startsInFlight < Tempo.startsInFlight, let id = queue.next() {
+            guard groups[id.group].slots[id.slot - 1].waiting == .turn else { continue }
+            start(id, &context)
+        }
+    }
+
+    // MARK: Wires
+
+    private mutating func look(_ context: inout Context) {
+        wireTickIsSet = false
+        wireInterval = min(wireInterval * 2, Tempo.wireTickLongest)
+        for group in groups.indices {
+            for slot in groups[group].slots.indices where groups[group].slots[slot].needsLook {
+                guard let current = groups[group].slots[slot].current else { continue }
+                change(current.id.slot, &context) { $0.handle(.look, of: current.id.number, &$1) }
+            }
+        }
+    }
+
+    /// One tick for all: short after a change, doubling while nothing changes, none where no wire is slid.
+    private mutating func setWireTick(_ context: inout Context) {
+        if context.wiresMoved {
+            let mustShorten = wireInterval != Tempo.wireTickShortest
+            wireInterval = Tempo.wireTickShortest
+            if mustShorten { wireTickIsSet = false }
+        }
+        guard !wireTickIsSet, !isStopping else { return }
+        guard tally.needingLook > 0 else { return }
+        wireTickIsSet = true
+        context.act(.setTimer(.wires, context.now + wireInterval))
+    }
+
+    // MARK: Stopping
+
+    private mutating func stop(
+        _ cause: Occurrence.StopCause, outcome: Outcome, _ context: inout Context
+    ) {
+        guard !isStopping else { return }
+        state = .stopping(outcome)
+        context.isStopping = true
+        context.report(.supervisorStopping(cause))
+        if wireTickIsSet { context.act(.cancelTimer(.wires)) }
+        queue = StartQueue()
+        demandOfAll(.stop(.shutdown), &context)
+    }
+
+    private mutating func kill(_ context: inout Context) {
+        stop(.request, outcome: .stopped, &context)
+        demandOfAll(.kill(.shutdown), &context)
+    }
+
+    private mutating func demandOfAll(_ demand: Incarnation.Demand, _ context: inout Context) {
+        for group in groups.indices {
+            context.policy = groups[group].policy
+            for slot in groups[group].slots.indices {
+                let id = SlotID(group: group, slot: slot + 1)
+                let all = tallied(id) {
+                    $0.cancelWait(&context)
+                    return $0.demandOfAll(demand, &context)
+                }
+                for consequences in all { follow(consequences, id, &context) }
+            }
+        }
+    }
+
+    /// What follows from every event alike.
+    private mutating func settle(_ context: inout Context) {
+        switch state {
+        case .running:
+            startWaiting(&context)
+            setWireTick(&context)
+            if !wasReady, tally.ready == tally.slots {
+                wasReady = true
+                context.report(.supervisorReady)
+            }
+        case .stopping(let outcome):
+            guard tally.occupied == 0 else { break }
+            state = .finished(outcome)
+            context.report(.supervisorStopped(outcome))
+            context.act(.finish(outcome))
+        case .idle, .finished: break
+        }
+    }
+}
+
+/// How many slots stand how, kept up with every change.
+private struct Tally: Sendable {
+    let slots: Int
+    private(set) var occupied = 0
+    private(set) var ready = 0
+    private(set) var needingLook = 0
+
+    init(slots: Int) {
+        self.slots = slots
+    }
+
+    mutating func move(from before: Slot.Standing, to after: Slot.Standing) {
+        occupied += (after.isEmpty ? 0 : 1) - (before.isEmpty ? 0 : 1)
+        ready += (after.isReady ? 1 : 0) - (before.isReady ? 1 : 0)
+        needingLook += (after.needsLook ? 1 : 0) - (before.needsLook ? 1 : 0)
+    }
+}
+
+/// Slots that wait for their turn to start, first come, first served.
+struct StartQueue: Hashable, Sendable {
+    private var slots: [SlotID] = []
+    private var head = 0
+
+    mutating func append(_ id: SlotID) {
+        slots.append(id)
+    }
+
+    mutating func next() -> SlotID? {
+        guard head < slots.count else {
+            slots.removeAll(keepingCapacity: true)
+            head = 0
+            return nil
+        }
+        defer { head += 1 }
+        return slots[head]
+    }
+}
+
+extension GroupPolicy {
+    /// Stands in a context until an event names its group.
+    static let none = GroupPolicy(name: "", workers: 0)
+}

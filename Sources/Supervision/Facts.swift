@@ -1,0 +1,98 @@
+/// `memory.events` of a worker's cgroup, the counters that decide something.
+/// Counters are compared, events never counted: inotify merges them.
+public struct MemoryCounters: Hashable, Sendable {
+    public var high: UInt64
+    public var max: UInt64
+    public var oom: UInt64
+    /// Processes killed, not deaths: a group kill of three counts three.
+    public var oomKill: UInt64
+
+    public init(high: UInt64 = 0, max: UInt64 = 0, oom: UInt64 = 0, oomKill: UInt64 = 0) {
+        self.high = high
+        self.max = max
+        self.oom = oom
+        self.oomKill = oomKill
+    }
+}
+
+/// What a worker's cgroup holds at one moment, in bytes.
+public struct MemoryMeasurement: Hashable, Sendable {
+    /// `memory.current`.
+    public var current: UInt64
+    /// What reclaim cannot take back: anon + shmem + kernel - slab_reclaimable of `memory.stat`.
+    public var unreclaimable: UInt64
+
+    public init(current: UInt64, unreclaimable: UInt64) {
+        self.current = current
+        self.unreclaimable = unreclaimable
+    }
+}
+
+/// How the kernel says a process ended (waitid(2)).
+public enum ExitStatus: Hashable, Sendable {
+    case code(Int32)
+    case signal(Int32, coreDumped: Bool)
+}
+
+/// What a `sergeant` worker said of its own end, through the launcher.
+public struct WorkerReport: Hashable, Sendable {
+    /// The worker's return code, 0 to 7; it overrides the process's own status. Nil where `sergeant` itself
+    /// could not be imported.
+    public var returnCode: Int32?
+    public var exception: String?
+    public var stacktrace: String?
+    public var unkillableThreads: [String]
+
+    public init(
+        returnCode: Int32?, exception: String? = nil, stacktrace: String? = nil, unkillableThreads: [String] = []
+    ) {
+        self.returnCode = returnCode
+        self.exception = exception
+        self.stacktrace = stacktrace
+        self.unkillableThreads = unkillableThreads
+    }
+
+    /// The worker cannot run at all: no module, no class, a module that raises, no `sergeant`.
+    public var cannotLoad: Bool {
+        switch returnCode {
+        case nil, 2, 3, 7: true
+        default: false
+        }
+    }
+}
+
+/// Everything known at the moment a worker's main process was reaped, read before its cgroup is removed.
+public struct Exit: Hashable, Sendable {
+    public var status: ExitStatus
+    public var report: WorkerReport?
+    /// Nil without the memory controller.
+    public var memory: MemoryCounters?
+    /// `memory.peak` in bytes; nil without the memory controller.
+    public var memoryPeak: UInt64?
+    /// `usage_usec` of `cpu.stat`, children included.
+    public var cpuMicroseconds: UInt64?
+
+    public init(
+        status: ExitStatus, report: WorkerReport? = nil, memory: MemoryCounters? = nil,
+        memoryPeak: UInt64? = nil, cpuMicroseconds: UInt64? = nil
+    ) {
+        self.status = status
+        self.report = report
+        self.memory = memory
+        self.memoryPeak = memoryPeak
+        self.cpuMicroseconds = cpuMicroseconds
+    }
+}
+
+/// Why an incarnation could not be started.
+public struct StartFailure: Hashable, Sendable {
+    /// No further try can succeed before a person changes something: no such program, not executable.
+    public var isPermanent: Bool
+    /// One sentence, with operation, path and errno.
+    public var sentence: String
+
+    public init(isPermanent: Bool, sentence: String) {
+        self.isPermanent = isPermanent
+        self.sentence = sentence
+    }
+}

@@ -1,0 +1,36 @@
+/// One place in a group that is to hold a running worker. Both numbers say where: the group's position in
+/// the configuration, from 0, and the slot within it, from 1.
+public struct SlotID: Hashable, Comparable, Sendable {
+    public var group: Int
+    public var slot: Int
+
+    public init(group: Int, slot: Int) {
+        self.group = group
+        self.slot = slot
+    }
+
+    public static func < (left: SlotID, right: SlotID) -> Bool {
+        (left.group, left.slot) < (right.group, right.slot)
+    }
+}
+
+/// One life of a worker: a slot, and which incarnation of it, from 1. Never used twice in one supervision.
+public struct IncarnationID: Hashable, Comparable, Sendable {
+    public var slot: SlotID
+    public var number: Int
+
+    public init(slot: SlotID, number: Int) {
+        self.slot = slot
+        self.number = number
+    }
+
+    public init(group: Int, slot: Int, number: Int) {
+        self.init(slot: SlotID(group: group, slot: slot), number: number)
+    }
+
+    public var group: Int { slot.group }
+
+    public static func < (left: IncarnationID, right: IncarnationID) -> Bool {
+        (left.slot, left.number) < (right.slot, right.number)
+    }
+}

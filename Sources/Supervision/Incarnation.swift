@@ -1,0 +1,433 @@
+/// One life of a worker, as a state machine: phase × input gives the next phase, actions and consequences.
+///
+/// The table of every pair stands in the documentation page "The life of an incarnation"; a test holds it
+/// against this code.
+public struct Incarnation: Hashable, Sendable {
+    public enum Phase: String, Hashable, Sendable, CaseIterable {
+        /// The host was asked to start it and has not answered.
+        case starting
+        /// As starting, but it is to stop as soon as the host answers.
+        case aborting
+        /// Runs, not ready yet.
+        case up
+        case ready
+        /// Got the stop signal; its grace runs.
+        case draining
+        /// `cgroup.kill` was written, the main process is not reaped yet.
+        case killing
+        /// The main process ended, what it left behind got the stop signal; its grace runs.
+        case lingering
+        /// The main process ended, `cgroup.kill` was written for the rest.
+        case purging
+        /// The host was asked to remove the cgroup and has not answered, or is to try again.
+        case removing
+        /// Nothing is left of it.
+        case gone
+    }
+
+    /// What can happen to an incarnation.
+    public enum Input: Hashable, Sendable {
+        case started(pid: Int32)
+        case startFailed(StartFailure)
+        case ready
+        /// `memory.events` was read again.
+        case counters(MemoryCounters)
+        /// The answer to a measurement.
+        case measured(MemoryMeasurement)
+        case exited(Exit)
+        /// Its cgroup holds no process.
+        case emptied
+        case removed
+        case removalFailed(errno: Int32)
+    }
+
+    /// What supervision itself wants of an incarnation.
+    enum Demand: Hashable, Sendable {
+        case stop(Reason)
+        case kill(Reason)
+        /// The deadline it set has come.
+        case deadline
+        /// The shared tick over slid wires.
+        case look
+    }
+
+    /// What the slot must know.
+    enum Consequence: Hashable, Sendable {
+        case running
+        case ready
+        /// It got the stop signal, its successor need not wait.
+        case leaving(Reason)
+        case ended(Reason)
+        case gone
+    }
+
+    public let id: IncarnationID
+    public private(set) var phase = Phase.starting
+    public private(set) var pid: Int32?
+    public private(set) var startedAt: Instant?
+    public private(set) var readyAt: Instant?
+    /// The first cause that was acted on; it stays the reason, whatever ends the process.
+    public private(set) var cause: Reason?
+    public private(set) var deadline: Instant?
+    /// Where the slot's incarnation before ran, for "was respawned as".
+    let predecessor: Int32?
+    private(set) var wire: Tripwire?
+    /// A measurement was asked for because the kernel raised an alarm.
+    private var alarmed = false
+    private var counters = MemoryCounters()
+    private var leftoversSignalled = false
+    private var attempts = 0
+    /// The last exit's report of a worker that cannot run; the group asks.
+    private(set) var cannotRun = false
+    private(set) var lifetime = Duration.zero
+
+    init(id: IncarnationID, policy: GroupPolicy, predecessor: Int32?) {
+        self.id = id
+        self.predecessor = predecessor
+        wire = policy.memoryThreshold.map { Tripwire(threshold: $0, hardLimit: policy.memoryMax) }
+    }
+
+    /// True until its main process ended or never came to be.
+    public var mayRun: Bool {
+        switch phase {
+        case .starting, .aborting, .up, .ready, .draining, .killing: true
+        case .lingering, .purging, .removing, .gone: false
+        }
+    }
+
+    /// Its wire is away from the threshold and must be looked at on the tick.
+    var needsLook: Bool {
+        guard phase == .up || phase == .ready, let wire else { return false }
+        return wire.isSlid || !wire.isObserved
+    }
+
+    // MARK: Inputs
+
+    mutating func handle(_ input: Input, _ context: inout Context) -> Consequence? {
+        switch (phase, input) {
+        case (.starting, .started(let pid)):
+            return start(pid, &context)
+        case (.aborting, .started(let pid)):
+            _ = start(pid, &context)
+            sendStop(&context, extra: .zero)
+            return nil
+        case (.starting, .startFailed(let failure)), (.aborting, .startFailed(let failure)):
+            return end(cause ?? .startFailed, exit: nil, failure: failure, &context)
+
+        case (.up, .ready):
+            becomeReady(&context)
+            return .ready
+
+        case (.up, .counters(let now)), (.ready, .counters(let now)):
+            compare(now, &context)
+            return nil
+        case (.up, .measured(let measurement)), (.ready, .measured(let measurement)):
+            return judge(measurement, &context)
+
+        case (.up, .exited(let exit)), (.ready, .exited(let exit)), (.draining, .exited(let exit)),
+            (.killing, .exited(let exit)):
+            return end(reason(of: exit, context.policy), exit: exit, failure: nil, &context)
+
+        case (.lingering, .emptied), (.purging, .emptied):
+            remove(&context)
+            return nil
+
+        case (.removing, .removed):
+            return disappear(&context)
+        case (.removing, .removalFailed(let errno)):
+            return retryRemoval(errno, &context)
+
+        // An answer that comes too late, or one that cannot come in this phase: nothing is to be done.
+        case (.starting, _), (.aborting, _), (.up, _), (.ready, _), (.draining, _), (.killing, _),
+            (.lingering, _), (.purging, _), (.removing, _), (.gone, _):
+            return nil
+        }
+    }
+
+    // MARK: Demands
+
+    mutating func handle(_ demand: Demand, _ context: inout Context) -> Consequence? {
+        switch (phase, demand) {
+        case (.starting, .stop(let reason)):
+            return abort(reason, &context)
+        case (.starting, .kill(let reason)):
+            let consequence = abort(reason, &context)
+            return killAgain(&context) ?? consequence
+        case (.aborting, .kill), (.aborting, .deadline):
+            return killAgain(&context)
+
+        case (.up, .stop(let reason)), (.ready, .stop(let reason)):
+            return drain(reason, &context)
+        case (.up, .deadline):
+            return drain(.startTimeout, &context)
+        case (.up, .look), (.ready, .look):
+            context.act(.measureMemory(id))
+            return nil
+
+        case (.up, .kill(let reason)), (.ready, .kill(let reason)):
+            cause = reason
+            liftWire(&context)
+            kill(.killing, &context)
+            return .leaving(reason)
+        case (.draining, .kill), (.draining, .deadline):
+            kill(.killing, &context)
+            return nil
+        case (.killing, .kill), (.killing, .deadline):
+            return killAgain(&context)
+
+        case (.lingering, .kill), (.lingering, .deadline):
+            context.act(.watchForEmptiness(id))
+            kill(.purging, &context)
+            return nil
+        case (.purging, .kill), (.purging, .deadline):
+            return killAgain(&context)
+
+        case (.removing, .deadline):
+            clearDeadline(&context)
+            context.act(.remove(id))
+            return nil
+
+        // Stopped already, or nothing to stop, to await or to look at.
+        case (.starting, _), (.aborting, _), (.up, _), (.ready, _), (.draining, _), (.killing, _),
+            (.lingering, _), (.purging, _), (.removing, _), (.gone, _):
+            return nil
+        }
+    }
+
+    // MARK: Steps
+
+    private mutating func start(_ pid: Int32, _ context: inout Context) -> Consequence {
+        self.pid = pid
+        startedAt = context.now
+        context.report(.workerStarted(id, pid: pid, replaces: predecessor))
+        guard phase == .starting else { return .running }
+        phase = .up
+        switch context.policy.readiness {
+        case .whenStarted:
+            becomeReady(&context)
+            return .ready
+        case .whenReported:
+            if let timeout = context.policy.startTimeout {
+                setDeadline(context.now + timeout, &context)
+            }
+            return .running
+        }
+    }
+
+    private mutating func becomeReady(_ context: inout Context) {
+        phase = .ready
+        readyAt = context.now
+        clearDeadline(&context)
+        if let pid { context.report(.workerReady(id, pid: pid)) }
+    }
+
+    private mutating func abort(_ reason: Reason, _ context: inout Context) -> Consequence {
+        cause = reason
+        phase = .aborting
+        setDeadline(context.now + context.policy.stopTimeout, &context)
+        return .leaving(reason)
+    }
+
+    private mutating func drain(_ reason: Reason, _ context: inout Context) -> Consequence {
+        cause = reason
+        liftWire(&context)
+        sendStop(&context, extra: .zero)
+        return .leaving(reason)
+    }
+
+    /// Nobody is parked above `high`: a worker that cleans up there is throttled to a standstill.
+    private mutating func liftWire(_ context: inout Context) {
+        guard wire != nil else { return }
+        wire = nil
+        context.act(.setMemoryHigh(id, nil))
+    }
+
+    private mutating func sendStop(_ context: inout Context, extra: Duration) {
+        phase = .draining
+        context.act(.signal(id))
+        if let pid, let cause { context.report(.workerStopping(id, pid: pid, cause)) }
+        setDeadline(context.now + context.policy.stopTimeout + extra, &context)
+    }
+
+    private mutating func kill(_ next: Phase, _ context: inout Context) {
+        phase = next
+        attempts = 1
+        context.act(.kill(id))
+        setDeadline(context.now + Tempo.killRetry, &context)
+    }
+
+    private mutating func killAgain(_ context: inout Context) -> Consequence? {
+        attempts += 1
+        context.act(.kill(id))
+        return stuck(errno: 0, retryAfter: Tempo.killRetry, &context)
+    }
+
+    /// Waits for another try, tells once that it has become many, and gives up where all is to stop.
+    private mutating func stuck(
+        errno: Int32, retryAfter: Duration, _ context: inout Context
+    ) -> Consequence? {
+        if attempts >= Tempo.stuckAttempts {
+            if attempts == Tempo.stuckAttempts || context.isStopping {
+                context.report(.workerStuck(id, pid: pid, errno: errno, attempts: attempts))
+            }
+            if context.isStopping { return abandon(&context) }
+        }
+        setDeadline(context.now + retryAfter, &context)
+        return nil
+    }
+
+    /// What cannot be killed or removed must not keep the supervisor from ending.
+    private mutating func abandon(_ context: inout Context) -> Consequence {
+        if mayRun {
+            reportEnd(cause ?? .shutdown, exit: nil, failure: nil, &context)
+        }
+        return disappear(&context)
+    }
+
+    private mutating func disappear(_ context: inout Context) -> Consequence {
+        clearDeadline(&context)
+        phase = .gone
+        return .gone
+    }
+
+    private mutating func end(
+        _ reason: Reason, exit: Exit?, failure: StartFailure?, _ context: inout Context
+    ) -> Consequence {
+        if let startedAt { lifetime = context.now - startedAt }
+        cannotRun = failure?.isPermanent ?? exit?.report?.cannotLoad ?? false
+        reportEnd(reason, exit: exit, failure: failure, &context)
+        clearDeadline(&context)
+        wire = nil
+        leftoversSignalled = phase == .killing
+        attempts = 0
+        phase = .removing
+        context.act(.remove(id))
+        return .ended(reason)
+    }
+
+    private func reportEnd(_ reason: Reason, exit: Exit?, failure: StartFailure?, _ context: inout Context) {
+        if let pid, let memory = exit?.memory, memory.oomKill > 0 {
+            let killed = exit?.status == .signal(9, coreDumped: false)
+            context.report(
+                .workerOOM(
+                    id, pid: pid, kills: memory.oomKill, memory.oom == 0 ? .ancestor : .worker,
+                    mainKilled: killed))
+        }
+        let lifetime = startedAt.map { context.now - $0 } ?? .zero
+        context.report(
+            .workerExited(
+                id, pid: pid,
+                Occurrence.End(
+                    reason: reason, exit: exit, failure: failure, lifetime: lifetime,
+                    isLast: context.isStopping)))
+    }
+
+    private mutating func remove(_ context: inout Context) {
+        clearDeadline(&context)
+        phase = .removing
+        context.act(.remove(id))
+    }
+
+    private mutating func retryRemoval(_ errno: Int32, _ context: inout Context) -> Consequence? {
+        let busy: Int32 = 16
+        attempts += 1
+        guard errno == busy, attempts < Tempo.stuckAttempts else {
+            return stuck(errno: errno, retryAfter: Tempo.killRetry, &context)
+        }
+        if leftoversSignalled {
+            context.act(.watchForEmptiness(id))
+            context.act(.kill(id))
+            phase = .purging
+            setDeadline(context.now + Tempo.killRetry, &context)
+        } else {
+            leftoversSignalled = true
+            context.report(.workerLeftovers(id, pid: pid))
+            context.act(.signalLeftovers(id))
+            context.act(.watchForEmptiness(id))
+            phase = .lingering
+            setDeadline(context.now + context.policy.stopTimeout, &context)
+        }
+        return nil
+    }
+
+    // MARK: Memory
+
+    private mutating func compare(_ now: MemoryCounters, _ context: inout Context) {
+        let before = counters
+        counters = now
+        guard wire != nil, now.high > before.high || now.max > before.max else { return }
+        alarmed = true
+        context.act(.measureMemory(id))
+    }
+
+    private mutating func judge(_ measurement: MemoryMeasurement, _ context: inout Context) -> Consequence? {
+        guard var wire, let pid else { return nil }
+        let wasAlarmed = alarmed
+        alarmed = false
+        let grew = wire.grew(since: measurement)
+        let judgement = wire.judge(measurement, alarmed: wasAlarmed)
+        switch judgement {
+        case .breach:
+            context.report(
+                .workerMemoryLimit(id, pid: pid, measurement, limit: wire.threshold))
+            breach(measurement, &context)
+            return .leaving(.memoryLimit)
+        case .slide(let place):
+            context.act(.setMemoryHigh(id, place))
+            context.wiresMoved = true
+        case .keep:
+            if grew { context.wiresMoved = true }
+        }
+        if wasAlarmed {
+            context.report(.workerMemoryAlarm(id, pid: pid, measurement, wire: wire.position))
+        }
+        let hasRoom = wire.position != nil || wire.hasRoom(measurement)
+        if wire.isObserved != hasRoom {
+            wire.isObserved = hasRoom
+            context.act(.observeMemoryEvents(id, hasRoom))
+            context.wiresMoved = true
+        }
+        self.wire = wire
+        return nil
+    }
+
+    /// Lift `high`, so that the way out is not throttled; bound what the way out may use; then signal.
+    private mutating func breach(_ measurement: MemoryMeasurement, _ context: inout Context) {
+        cause = .memoryLimit
+        liftWire(&context)
+        let headroom = max(measurement.current / 4, 16 << 20)
+        let bound = min(measurement.current &+ headroom, context.policy.memoryMax ?? .max)
+        context.act(.setMemoryMax(id, bound))
+        sendStop(&context, extra: Tempo.throttleAllowance)
+    }
+
+    // MARK: Deadlines and reasons
+
+    private mutating func setDeadline(_ instant: Instant, _ context: inout Context) {
+        deadline = instant
+        context.act(.setTimer(.incarnation(id), instant))
+    }
+
+    private mutating func clearDeadline(_ context: inout Context) {
+        guard deadline != nil else { return }
+        deadline = nil
+        context.act(.cancelTimer(.incarnation(id)))
+    }
+
+    private func reason(of exit: Exit, _ policy: GroupPolicy) -> Reason {
+        if let cause { return cause }
+        let isSuccess: Bool
+        var answer = Reason.finished
+        switch (policy.conduct, exit.report?.returnCode, exit.status) {
+        case (.sergeant, 0?, _): isSuccess = true
+        case (.sergeant, 4?, _): (isSuccess, answer) = (true, .respawnRequested)
+        case (.sergeant, 5?, _): (isSuccess, answer) = (true, .stopRequested)
+        case (.sergeant, _?, _): (isSuccess, answer) = (false, .failed)
+        case (_, _, .code(0)): isSuccess = true
+        case (_, _, .code): (isSuccess, answer) = (false, .failed)
+        case (_, _, .signal): (isSuccess, answer) = (false, .crashed)
+        }
+        if !isSuccess, let memory = exit.memory, memory.oomKill > 0 { return .oomKilled }
+        return answer
+    }
+}

@@ -1,0 +1,70 @@
+/// Something a person or a machine is told. Log, journal, metrics and status all read this one stream, so
+/// they cannot disagree.
+public enum Occurrence: Hashable, Sendable {
+    /// Why supervision stops.
+    public enum StopCause: Hashable, Sendable {
+        case request
+        case worker(IncarnationID)
+        case failure
+    }
+
+    /// Whose limit brought the kernel to kill.
+    public enum OOMScope: String, Hashable, Sendable {
+        case worker, ancestor
+    }
+
+    /// The end of an incarnation, told once.
+    public struct End: Hashable, Sendable {
+        public var reason: Reason
+        /// Nil where the worker could not be started.
+        public var exit: Exit?
+        public var failure: StartFailure?
+        public var lifetime: Duration
+        /// No successor comes, for the group or the supervisor stops.
+        public var isLast: Bool
+
+        public init(
+            reason: Reason, exit: Exit?, failure: StartFailure? = nil, lifetime: Duration, isLast: Bool
+        ) {
+            self.reason = reason
+            self.exit = exit
+            self.failure = failure
+            self.lifetime = lifetime
+            self.isLast = isLast
+        }
+    }
+
+    /// Why a group was given up.
+    public enum GroupFailure: Hashable, Sendable {
+        /// More failures than `--max-failures` allows.
+        case tooManyFailures(count: Int, window: Duration)
+        /// The worker cannot run at all.
+        case cannotRun(IncarnationID)
+    }
+
+    case supervisorStarted
+    case supervisorReady
+    case supervisorStopping(StopCause)
+    case supervisorStopped(Outcome)
+    /// `replaces` is the process ID of the slot's incarnation before.
+    case workerStarted(IncarnationID, pid: Int32, replaces: Int32?)
+    case workerReady(IncarnationID, pid: Int32)
+    case workerStopping(IncarnationID, pid: Int32, Reason)
+    /// A look at a worker's memory that found it below its limit; for the debug log.
+    case workerMemoryAlarm(IncarnationID, pid: Int32, MemoryMeasurement, wire: UInt64?)
+    case workerMemoryLimit(IncarnationID, pid: Int32, MemoryMeasurement, limit: UInt64)
+    case workerOOM(IncarnationID, pid: Int32, kills: UInt64, OOMScope, mainKilled: Bool)
+    /// The main process ended and left others behind in its cgroup.
+    case workerLeftovers(IncarnationID, pid: Int32?)
+    case workerExited(IncarnationID, pid: Int32?, End)
+    /// Processes that do not die, or a cgroup that cannot be removed; `attempts` were made.
+    case workerStuck(IncarnationID, pid: Int32?, errno: Int32, attempts: Int)
+    case workerBackoff(SlotID, delay: Duration, failures: Int)
+    /// A slot's workers finish so fast that they are started ten times a second only. Told once a slot.
+    case workerPaced(SlotID)
+    case groupFailed(group: Int, GroupFailure)
+    /// Something the host could not do, in one sentence; supervision goes on.
+    case hostTrouble(IncarnationID?, sentence: String)
+    /// Something the host did or found that a person wants to know once.
+    case hostNotice(sentence: String)
+}

@@ -1,0 +1,91 @@
+/// What supervision must know of a group of workers to decide for it. How a worker is started is the
+/// host's to know.
+public struct GroupPolicy: Hashable, Sendable {
+    /// When a worker counts as ready to work.
+    public enum Readiness: Hashable, Sendable {
+        /// As soon as its program was executed.
+        case whenStarted
+        /// When it says so.
+        case whenReported
+    }
+
+    /// What a worker's exit means.
+    public enum Conduct: Hashable, Sendable {
+        /// 0 is success, the rest is failure.
+        case program
+        /// A `sergeant` worker behind the launcher: the return code it reports means what it means there.
+        case sergeant
+    }
+
+    /// How many failures within how long a time make the group itself a failure (Erlang's restart intensity).
+    public struct Intensity: Hashable, Sendable {
+        public var maximumFailures: Int
+        public var window: Duration
+
+        public init(maximumFailures: Int, window: Duration) {
+            self.maximumFailures = maximumFailures
+            self.window = window
+        }
+    }
+
+    public var name: String
+    /// How many workers there are to be.
+    public var workers: Int
+    public var conduct: Conduct
+    public var readiness: Readiness
+    /// From the stop signal to `cgroup.kill`.
+    public var stopTimeout: Duration
+    /// From the start to readiness; nil waits for ever.
+    public var startTimeout: Duration?
+    /// Bytes that reclaim cannot take back at which a worker is recycled; nil for no such limit.
+    public var memoryThreshold: UInt64?
+    /// Bytes that the kernel enforces (`memory.max`); nil for no such limit.
+    public var memoryMax: UInt64?
+    public var backOffInitial: Duration
+    public var backOffMaximum: Duration
+    /// Nil never gives up.
+    public var intensity: Intensity?
+
+    public init(
+        name: String, workers: Int, conduct: Conduct = .program, readiness: Readiness = .whenStarted,
+        stopTimeout: Duration = .seconds(8), startTimeout: Duration? = nil, memoryThreshold: UInt64? = nil,
+        memoryMax: UInt64? = nil, backOffInitial: Duration = .milliseconds(200),
+        backOffMaximum: Duration = .seconds(30), intensity: Intensity? = nil
+    ) {
+        self.name = name
+        self.workers = workers
+        self.conduct = conduct
+        self.readiness = readiness
+        self.stopTimeout = stopTimeout
+        self.startTimeout = startTimeout
+        self.memoryThreshold = memoryThreshold
+        self.memoryMax = memoryMax
+        self.backOffInitial = backOffInitial
+        self.backOffMaximum = backOffMaximum
+        self.intensity = intensity
+    }
+}
+
+/// The times and counts that are the same for every group.
+public enum Tempo {
+    /// A worker that was ready this long is healthy: its failures are forgotten.
+    public static let healthyRun: Duration = .seconds(10)
+    /// A worker that ends sooner than this without failing is paced.
+    public static let quickFinish: Duration = .seconds(1)
+    /// From one start of a paced slot to its next: ten a second.
+    public static let pace: Duration = .milliseconds(100)
+    /// Added to the grace of a worker found above `memory.high`: a throttling sleep already begun is not
+    /// cut short when the limit is lifted, and lasts up to two seconds.
+    public static let throttleAllowance: Duration = .seconds(2)
+    /// After `cgroup.kill`, how long until it is written again.
+    public static let killRetry: Duration = .seconds(2)
+    /// So many kills or removals without effect, and the cgroup is said to be stuck.
+    public static let stuckAttempts = 5
+    /// Starts asked of the host and not yet answered, so that a stop is never behind a thousand starts.
+    public static let startsInFlight = 32
+    /// Incarnations of a slot that still drain, at which a further replacement waits for one to end.
+    public static let drainingPerSlot = 2
+    /// The shared tick while a wire is slid: its first and its longest interval.
+    public static let wireTickShortest: Duration = .seconds(1)
+    public static let wireTickLongest: Duration = .seconds(60)
+}

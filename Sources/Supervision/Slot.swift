@@ -1,0 +1,204 @@
+/// One slot: the incarnation that is to work in it, those before it that are still on their way out, and
+/// when the next may come.
+struct Slot: Hashable, Sendable {
+    enum Waiting: Hashable, Sendable {
+        /// A back-off or the pace; the timer of the slot ends it.
+        case until(Instant)
+        /// For a place among the starts in flight.
+        case turn
+        /// For one of too many draining predecessors to end.
+        case predecessor
+    }
+
+    let id: SlotID
+    /// At most one that is not draining.
+    private(set) var current: Incarnation?
+    private(set) var departing: [Incarnation] = []
+    var waiting: Waiting?
+    private var incarnations = 0
+    private var backOff = BackOff()
+    private var lastStart: Instant?
+    private var lastPID: Int32?
+    private var toldOfPace = false
+
+    init(id: SlotID) {
+        self.id = id
+    }
+
+    /// What the slot adds to the counts over all slots.
+    struct Standing: Hashable, Sendable {
+        var isEmpty: Bool
+        var isReady: Bool
+        var needsLook: Bool
+    }
+
+    var standing: Standing {
+        Standing(
+            isEmpty: current == nil && departing.isEmpty, isReady: current?.phase == .ready,
+            needsLook: needsLook)
+    }
+
+    var needsLook: Bool { current?.needsLook ?? false }
+
+    /// The failures in a row that the slot's back-off remembers.
+    var failures: Int { backOff.failures }
+
+    subscript(number: Int) -> Incarnation? {
+        if let current, current.id.number == number { return current }
+        return departing.first { $0.id.number == number }
+    }
+
+    // MARK: Starting
+
+    /// The slot has no worker and none on its way: it may be given one.
+    var isVacant: Bool { current == nil && waiting == nil }
+
+    mutating func start(_ context: inout Context) {
+        incarnations += 1
+        waiting = nil
+        lastStart = context.now
+        let incarnation = Incarnation(
+            id: IncarnationID(slot: id, number: incarnations), policy: context.policy, predecessor: lastPID)
+        current = incarnation
+        context.act(.start(incarnation.id))
+    }
+
+    /// Decides when the successor of an incarnation that ended, or leaves, may start.
+    ///
+    /// - Returns: true where it may start now.
+    mutating func plan(after reason: Reason, of incarnation: Incarnation, _ context: inout Context,
+        random: inout SplitMix64) -> Bool
+    {
+        let readyFor = incarnation.readyAt.map { context.now - $0 } ?? .zero
+        let healthy = readyFor >= Tempo.healthyRun
+        let delay = backOff.wait(
+            after: reason.weight, healthy: healthy, policy: context.policy, random: &random)
+        if delay > .zero {
+            context.report(.workerBackoff(id, delay: delay, failures: backOff.failures))
+            wait(until: context.now + delay, &context)
+            return false
+        }
+        if reason.weight != .failure, let lastStart, context.now - lastStart < Tempo.quickFinish {
+            let next = lastStart + Tempo.pace
+            if next > context.now {
+                if !toldOfPace {
+                    toldOfPace = true
+                    context.report(.workerPaced(id))
+                }
+                wait(until: next, &context)
+                return false
+            }
+        }
+        return mayReplace()
+    }
+
+    private mutating func wait(until instant: Instant, _ context: inout Context) {
+        waiting = .until(instant)
+        context.act(.setTimer(.slot(id), instant))
+    }
+
+    /// The slot's timer has come.
+    mutating func endWait(at now: Instant) -> Bool {
+        guard case .until(let instant) = waiting, now >= instant else { return false }
+        waiting = nil
+        return mayReplace()
+    }
+
+    /// A worker that breaches its limit as soon as it runs must not pile up incarnations that drain.
+    private mutating func mayReplace() -> Bool {
+        guard departing.count(where: \.mayRun) < Tempo.drainingPerSlot else {
+            waiting = .predecessor
+            return false
+        }
+        return true
+    }
+
+    /// A predecessor went: the slot that waited for it may go on.
+    private mutating func endPredecessorWait() -> Bool {
+        guard waiting == .predecessor else { return false }
+        waiting = nil
+        return mayReplace()
+    }
+
+    mutating func cancelWait(_ context: inout Context) {
+        if case .until = waiting { context.act(.cancelTimer(.slot(id))) }
+        waiting = nil
+    }
+
+    // MARK: Incarnations
+
+    /// What the group must know of an input or a demand.
+    struct Consequences {
+        var answered = false
+        var isReady = false
+        /// The incarnation whose successor is to be planned, and why.
+        var toReplace: (incarnation: Incarnation, reason: Reason)?
+        /// The end of an incarnation, whether or not it was replaced before.
+        var ended: (incarnation: Incarnation, reason: Reason)?
+        /// A successor that waited for this may start now.
+        var mayStart = false
+    }
+
+    mutating func handle(_ input: Incarnation.Input, of number: Int, _ context: inout Context) -> Consequences {
+        change(number, &context) { $0.handle(input, &$1) }
+    }
+
+    mutating func handle(
+        _ demand: Incarnation.Demand, of number: Int, _ context: inout Context
+    ) -> Consequences {
+        change(number, &context) { $0.handle(demand, &$1) }
+    }
+
+    mutating func demandOfAll(_ demand: Incarnation.Demand, _ context: inout Context) -> [Consequences] {
+        let numbers = departing.map(\.id.number) + (current.map { [$0.id.number] } ?? [])
+        return numbers.map { handle(demand, of: $0, &context) }
+    }
+
+    private mutating func change(
+        _ number: Int, _ context: inout Context,
+        _ body: (inout Incarnation, inout Context) -> Incarnation.Consequence?
+    ) -> Consequences {
+        var result = Consequences()
+        if current?.id.number == number, var incarnation = current {
+            current = nil
+            let phase = incarnation.phase
+            let consequence = body(&incarnation, &context)
+            result.answered = phase.awaitsStart && !incarnation.phase.awaitsStart
+            if let pid = incarnation.pid { lastPID = pid }
+            switch consequence {
+            case .leaving(let reason):
+                departing.append(incarnation)
+                result.toReplace = (incarnation, reason)
+            case .ended(let reason):
+                departing.append(incarnation)
+                result.toReplace = (incarnation, reason)
+                result.ended = (incarnation, reason)
+            case .gone:
+                break
+            case .ready:
+                result.isReady = true
+                current = incarnation
+            case .running, nil:
+                current = incarnation
+            }
+        } else if let place = departing.firstIndex(where: { $0.id.number == number }) {
+            let phase = departing[place].phase
+            let consequence = body(&departing[place], &context)
+            let incarnation = departing[place]
+            result.answered = phase.awaitsStart && !incarnation.phase.awaitsStart
+            if let pid = incarnation.pid, current == nil { lastPID = pid }
+            switch consequence {
+            case .ended(let reason): result.ended = (incarnation, reason)
+            case .gone: departing.remove(at: place)
+            case .leaving, .ready, .running, nil: break
+            }
+            if !incarnation.mayRun { result.mayStart = endPredecessorWait() }
+        }
+        return result
+    }
+}
+
+extension Incarnation.Phase {
+    /// The host owes an answer to a start.
+    var awaitsStart: Bool { self == .starting || self == .aborting }
+}
