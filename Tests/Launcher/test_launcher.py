@@ -26,7 +26,7 @@ BOOTSTRAP = (
 DEADLINE = 60
 
 PREAMBLE = '''
-import os, signal, sys, threading, time
+import atexit, os, signal, sys, threading, time
 import sergeant
 
 class Base(sergeant.worker.Worker):
@@ -110,7 +110,13 @@ class LauncherTests(unittest.TestCase):
     def start(self, body, module='a_worker', class_name='Worker', preamble=PREAMBLE, **options):
         path = self.directory / (module + '.py')
         path.write_text(preamble + textwrap.dedent(body))
-        return Run(self.directory, module, class_name, **options)
+        return self.start_existing(module, class_name, **options)
+
+    def start_existing(self, module, class_name='Worker', **options):
+        run = Run(self.directory, module, class_name, **options)
+        self.addCleanup(run.process.wait)
+        self.addCleanup(run.process.kill)
+        return run
 
     def launch(self, body, **options):
         run = self.start(body, **options)
@@ -163,7 +169,7 @@ class LauncherTests(unittest.TestCase):
         self.assertEqual(final['exception'], 'Exception()')
 
     def test_code_2_no_such_module(self):
-        run = Run(self.directory, 'no_such_worker', 'Worker')
+        run = self.start_existing('no_such_worker')
         messages, status = run.finish()
         self.output = run.output
         final = self.assert_finished(messages, status, 2, ('finished',))
@@ -384,14 +390,49 @@ class LauncherTests(unittest.TestCase):
 
     def test_descriptor_taken_by_something_else(self):
         messages, status = self.launch('''
+            import socket
+
             class Worker(Base):
                 def work(self, task):
-                    os.close(3)
-                    assert os.open('theirs', os.O_CREAT | os.O_WRONLY) == 3
+                    self.near, self.far = socket.socketpair()
+                    os.dup2(self.far.fileno(), 3)
+
+                def finalize(self):
+                    atexit.register(self.look)
+
+                def look(self):
+                    self.near.setblocking(False)
+                    try:
+                        print('to a stranger:', self.near.recv(1000))
+                    except BlockingIOError:
+                        print('nothing to a stranger')
         ''')
         self.assertEqual(self.events(messages), ['loaded', 'ready'])
-        self.assertEqual((self.directory / 'theirs').read_bytes(), b'')
+        self.assertEqual(self.output, 'nothing to a stranger\n')
         self.assertEqual(status, 0)
+
+    def test_message_arrives_whole_through_signals(self):
+        run = self.start('''
+            class Worker(Base):
+                ticks = 0
+
+                def tick(self, *_):
+                    self.ticks += 1
+                    if self.ticks == 50:
+                        open('ticking', 'w').close()
+
+                def initialize(self):
+                    signal.signal(signal.SIGALRM, self.tick)
+                    atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
+                    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+                    raise Exception('x' * 1500000)
+        ''')
+        # Unread, the message fills the socket, and the signals come while it is being written.
+        while not (self.directory / 'ticking').exists() and run.process.poll() is None:
+            time.sleep(0.01)
+        messages, status = run.finish()
+        self.output = run.output
+        self.assert_finished(messages, status, 6, ('loaded', 'finished'))
 
     def test_every_text_is_strict_json(self):
         final = self.assert_finished(*self.launch('''
@@ -472,7 +513,7 @@ class LauncherTests(unittest.TestCase):
     def test_module_in_a_package(self):
         (self.directory / 'pool').mkdir()
         (self.directory / 'pool' / 'crawl.py').write_text(PREAMBLE + 'class Worker(Base): pass')
-        run = Run(self.directory, 'pool.crawl', 'Worker')
+        run = self.start_existing('pool.crawl')
         messages, status = run.finish()
         self.output = run.output
         self.assert_finished(messages, status, 0)
