@@ -41,5 +41,11 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
+        // Pure: runs anywhere.
+        .testTarget(
+            name: "CgroupKitTests", dependencies: ["CLinux", "CgroupKit"], swiftSettings: strict),
+        // Needs root and a writable cgroup2 mount; no controller.
+        .testTarget(
+            name: "NativeCgroupTests", dependencies: ["CLinux", "CgroupKit"], swiftSettings: strict),
     ]
 )
