@@ -1,0 +1,126 @@
+public import Supervision
+
+/// What a supervisor is to do: which groups of workers, under which name, in which cgroup.
+public struct Configuration: Sendable {
+    /// Where the workers' cgroups are made.
+    public enum Place: Hashable, Sendable {
+        /// Beneath the cgroup this process is in. `movesProcesses`: put this process, and the others that are
+        /// there with it, into a leaf `supervisor` first, as the kernel's rule against processes in inner
+        /// nodes asks; without it they stay, and it is an error if controllers cannot be enabled then.
+        case own(movesProcesses: Bool)
+        /// Beneath this directory, an absolute path in a cgroup2 mount; this process stays where it is.
+        case path(String)
+    }
+
+    /// Names the instance, and its subtree where it must make one of its own.
+    public var name: String
+    public var groups: [GroupConfiguration]
+    public var place: Place
+    /// Take SIGTERM, SIGINT, SIGQUIT and SIGHUP as requests to stop. A guest in another program leaves signals alone.
+    public var handlesSignals: Bool
+
+    public init(
+        name: String = "default", groups: [GroupConfiguration], place: Place = .own(movesProcesses: false),
+        handlesSignals: Bool = false
+    ) {
+        self.name = name
+        self.groups = groups
+        self.place = place
+        self.handlesSignals = handlesSignals
+    }
+}
+
+/// One group: what its workers run, how many there are, and within which limits.
+public struct GroupConfiguration: Sendable {
+    /// What a worker is.
+    public enum Program: Hashable, Sendable {
+        /// Any program: its name or path, and its arguments.
+        case command([String])
+        /// A class of the Python framework `sergeant`, run by this interpreter.
+        case sergeant(module: String, class: String, python: String)
+    }
+
+    /// Names the group's cgroup and, with the slot, each worker.
+    public var name: String
+    public var program: Program
+    public var workers: Int
+    public var limits: Limits
+    public var stopSignal: Int32
+    public var stopTimeout: Duration
+    public var startTimeout: Duration?
+    public var backOffInitial: Duration
+    public var backOffMaximum: Duration
+    public var intensity: GroupPolicy.Intensity?
+    /// Added to, or put in place of, what the workers inherit.
+    public var environment: [String: String]
+
+    /// - Parameter name: nil takes the last part of the module, or the program's file name.
+    public init(
+        name: String? = nil, program: Program, workers: Int, limits: Limits = Limits(), stopSignal: Int32 = 15,
+        stopTimeout: Duration = .seconds(8), startTimeout: Duration? = nil,
+        backOffInitial: Duration = .milliseconds(200), backOffMaximum: Duration = .seconds(30),
+        intensity: GroupPolicy.Intensity? = nil, environment: [String: String] = [:]
+    ) {
+        self.name = name ?? Self.defaultName(of: program)
+        self.program = program
+        self.workers = workers
+        self.limits = limits
+        self.stopSignal = stopSignal
+        self.stopTimeout = stopTimeout
+        self.startTimeout = startTimeout
+        self.backOffInitial = backOffInitial
+        self.backOffMaximum = backOffMaximum
+        self.intensity = intensity
+        self.environment = environment
+    }
+
+    /// The last part of the module, else the program's file name, made fit to be a directory's name.
+    public static func defaultName(of program: Program) -> String {
+        let last: Substring?
+        switch program {
+        case .command(let words): last = words.first?.split(separator: "/").last
+        case .sergeant(let module, _, _): last = module.split(separator: ".").last
+        }
+        let kept = (last ?? "").unicodeScalars.map { scalar -> Character in
+            let isFit = scalar.isASCII && (scalar.properties.isAlphabetic || "0123456789_-".unicodeScalars.contains(scalar))
+            return isFit ? Character(scalar) : "_"
+        }
+        return kept.isEmpty ? "worker" : String(kept.prefix(64))
+    }
+
+    /// What supervision must know of the group.
+    package var policy: GroupPolicy {
+        var conduct = GroupPolicy.Conduct.program
+        if case .sergeant = program { conduct = .sergeant }
+        return GroupPolicy(
+            name: name, workers: workers, conduct: conduct,
+            readiness: conduct == .sergeant ? .whenReported : .whenStarted, stopTimeout: stopTimeout,
+            startTimeout: startTimeout, memoryThreshold: limits.memoryThreshold,
+            memoryMax: limits.memoryMax, backOffInitial: backOffInitial, backOffMaximum: backOffMaximum,
+            intensity: intensity)
+    }
+}
+
+/// A worker's limits. Nil is no limit.
+public struct Limits: Hashable, Sendable {
+    /// `--max-worker-memory-usage`, bytes that reclaim cannot take back: more, and the worker is recycled.
+    public var memoryThreshold: UInt64?
+    /// `memory.max`, bytes: more, and the kernel kills the worker.
+    public var memoryMax: UInt64?
+    /// `memory.swap.max`, bytes. Nil is 0 where memory is limited, else what the cgroup inherits.
+    public var swapMax: UInt64?
+    /// `pids.max`, processes and threads.
+    public var pidsMax: UInt64?
+
+    public init(
+        memoryThreshold: UInt64? = nil, memoryMax: UInt64? = nil, swapMax: UInt64? = nil, pidsMax: UInt64? = nil
+    ) {
+        self.memoryThreshold = memoryThreshold
+        self.memoryMax = memoryMax
+        self.swapMax = swapMax
+        self.pidsMax = pidsMax
+    }
+
+    /// Some limit needs the memory controller.
+    package var needMemory: Bool { memoryThreshold != nil || memoryMax != nil || swapMax != nil }
+}

@@ -1,0 +1,101 @@
+internal import CLinux
+internal import CgroupKit
+internal import Glibc
+
+/// Which directory becomes a supervisor's root, found before anything is changed.
+struct Ground {
+    /// The root's absolute directory.
+    var directory: String
+    /// Its path within the hierarchy.
+    var place: String
+    /// Where we are now, to go back to.
+    var origin: String
+    /// The root is a directory of our own making, beneath ``parent``.
+    var parent: String?
+    var name = ""
+    var movesProcesses: Bool
+
+    var isOwn: Bool { parent != nil }
+
+    init(_ configuration: Configuration) throws(SupervisorError) {
+        let mount: Mount
+        do { mount = try Mount.find() } catch {
+            throw SupervisorError(
+                .noUsableCgroup,
+                "\(error.description); mount it with: mount -t cgroup2 cgroup2 /sys/fs/cgroup")
+        }
+        let own: String?
+        do {
+            own = mount.directory(of: try OwnPlace.find())
+        } catch {
+            throw Subtree.unusable(error)
+        }
+        origin = own ?? mount.mountPoint
+        switch configuration.place {
+        case .path(let path):
+            movesProcesses = false
+            directory = path.hasPrefix(mount.mountPoint + "/") ? path : mount.mountPoint + "/" + path
+            while directory.hasSuffix("/") { directory.removeLast() }
+            place = Self.place(of: directory, in: mount)
+            if access(directory, F_OK) != 0 {
+                let parts = directory.split(separator: "/")
+                name = parts.last.map(String.init) ?? ""
+                parent = "/" + parts.dropLast().joined(separator: "/")
+            }
+        case .own(let moves):
+            guard let own else {
+                throw SupervisorError(
+                    .noUsableCgroup,
+                    "our own cgroup is not visible under \(mount.mountPoint): mount cgroup2 in this namespace, or name "
+                        + "a cgroup with --cgroup PATH")
+            }
+            movesProcesses = moves
+            directory = own
+            place = Self.place(of: own, in: mount)
+            try settle(in: mount, name: configuration.name)
+        }
+    }
+
+    private mutating func settle(in mount: Mount, name instance: String) throws(SupervisorError) {
+        let isRoot: Bool
+        do { isRoot = try Cgroup.open(directory).isHierarchyRoot } catch { throw Subtree.unusable(error) }
+        if isRoot {
+            name = "sergeantcg-\(instance)"
+            parent = directory
+            directory += "/\(name)"
+            place = Self.place(of: directory, in: mount)
+            return
+        }
+        // Started from a shell that an earlier supervisor moved, or by systemd with DelegateSubgroup=supervisor.
+        let leaf = "/" + Subtree.supervisorLeaf
+        if directory.hasSuffix(leaf), directory.utf8.count > mount.mountPoint.utf8.count + leaf.utf8.count {
+            directory.removeLast(leaf.count)
+            place = Self.place(of: directory, in: mount)
+        } else if place.hasSuffix(leaf) {
+            directory.removeLast(leaf.count)
+            place = Self.place(of: directory, in: mount)
+        }
+        guard movesProcesses, geteuid() == 0, access("/run/systemd/system", F_OK) == 0,
+            directory != mount.mountPoint, !Self.isDelegated(directory)
+        else { return }
+        throw SupervisorError(
+            .noUsableCgroup,
+            "the cgroup \(directory) belongs to systemd and is not delegated: set Delegate=yes in the unit, or run "
+                + "it as: systemd-run --scope -p Delegate=yes sergeantcg …")
+    }
+
+    /// systemd marks what it delegates (CGROUP_DELEGATION).
+    private static func isDelegated(_ directory: String) -> Bool {
+        for name in ["trusted.delegate", "user.delegate"] {
+            var value: UInt8 = 0
+            if getxattr(directory, name, &value, 1) == 1, value == UInt8(ascii: "1") { return true }
+        }
+        return false
+    }
+
+    private static func place(of directory: String, in mount: Mount) -> String {
+        let beneath = directory.dropFirst(mount.mountPoint.count)
+        let shown = mount.root == "/" ? "" : mount.root
+        return beneath.isEmpty && shown.isEmpty ? "/" : shown + beneath
+    }
+}

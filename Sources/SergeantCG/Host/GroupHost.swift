@@ -1,0 +1,102 @@
+internal import CgroupKit
+internal import Glibc
+internal import Supervision
+
+/// What the workers of one group have in common: the directory, the program made ready to run, the limits.
+final class GroupHost {
+    let name: String
+    let limits: Limits
+    let stopSignal: Int32
+    let isSergeant: Bool
+    private let subtree: Subtree
+    private let program: PreparedProcess
+    private var directory: Cgroup?
+    private let accountsMemory: Bool
+    /// False once `memory.swap.max` was found missing: a kernel without swap accounting.
+    private var limitsSwap = true
+
+    init(
+        _ configuration: GroupConfiguration, executable: String, launcher: Int32?, subtree: Subtree,
+        resetSignals: UInt64
+    ) throws(SupervisorError) {
+        name = configuration.name
+        limits = configuration.limits
+        stopSignal = configuration.stopSignal
+        self.subtree = subtree
+        accountsMemory = subtree.accountsMemory
+        let words: [String]
+        switch configuration.program {
+        case .command(let command): words = command
+        case .sergeant(let module, let name, let python):
+            words = LauncherImage.command(python: python, module: module, class: name)
+        }
+        let place = IncarnationID(group: 0, slot: 0, number: 0)
+        let placeholders = WorkerEnvironment.own(place, names: Names(groups: [], root: ""))
+        var specification = ProcessSpecification(
+            executable: executable, arguments: words,
+            environment: WorkerEnvironment.shared(configuration) + placeholders)
+        specification.resetSignals = resetSignals
+        if let launcher {
+            specification.descriptors = [
+                .init(source: 0, target: LauncherImage.reportTarget),
+                .init(source: launcher, target: LauncherImage.sourceTarget),
+            ]
+        }
+        isSergeant = launcher != nil
+        // Under a tiny limit, exec itself may be throttled: the supervisor must not wait for that.
+        let least = min(limits.memoryThreshold ?? .max, limits.memoryMax ?? .max)
+        if least < 16 << 20 { specification.mode = .copiesMemory }
+        do { program = try PreparedProcess(specification) } catch {
+            throw SupervisorError(.configuration, error.description)
+        }
+    }
+
+    /// The group's directory, made again where somebody removed it.
+    private func withDirectory<Result: ~Copyable>(
+        _ body: (borrowing Cgroup) throws(CgroupError) -> Result
+    ) throws(CgroupError) -> Result {
+        if let directory {
+            do { return try body(directory) } catch {
+                guard error.errno == ENOENT || error.errno == ENODEV else { throw error }
+            }
+        }
+        directory = nil
+        let made = try subtree.openGroup(name)
+        let result = try body(made)
+        directory = consume made
+        return result
+    }
+
+    func makeCgroup(_ leaf: String) throws(CgroupError) -> Cgroup {
+        try withDirectory { (group) throws(CgroupError) in try group.makeChild(leaf) }
+    }
+
+    func limit(_ cgroup: borrowing Cgroup) throws(CgroupError) {
+        if accountsMemory { try cgroup.setOOMGroup(true) }
+        if let threshold = limits.memoryThreshold { try cgroup.setMemoryHigh(.bytes(threshold)) }
+        if let hard = limits.memoryMax { try cgroup.setMemoryMax(.bytes(hard)) }
+        if limits.needMemory, limitsSwap {
+            do { try cgroup.setSwapMax(.bytes(limits.swapMax ?? 0)) } catch {
+                guard error.errno == ENOENT, limits.swapMax == nil else { throw error }
+                limitsSwap = false
+            }
+        }
+        if let count = limits.pidsMax { try cgroup.setPidsMax(.count(count)) }
+    }
+
+    /// Starts the program in a worker's cgroup.
+    ///
+    /// - Parameter report: the worker's end of its report channel.
+    func spawn(
+        in cgroup: borrowing Cgroup, environment: [String], report: Int32?
+    ) throws(SpawnError) -> PlacedProcess {
+        try program.replaceLastVariables(environment)
+        if let report { try program.setSource(report, forTarget: LauncherImage.reportTarget) }
+        return try cgroup.spawn(program)
+    }
+
+    func remove(_ leaf: String) throws(CgroupError) {
+        guard let directory else { return }
+        try directory.removeChild(leaf)
+    }
+}

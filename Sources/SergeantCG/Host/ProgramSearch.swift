@@ -1,0 +1,45 @@
+internal import Glibc
+
+/// Finds a program as a shell does, once, before the first worker.
+enum ProgramSearch {
+    enum Outcome: Hashable {
+        case found(String)
+        case failed(String)
+    }
+
+    static func find(_ name: String, path: String?) -> Outcome {
+        guard !name.contains("/") else {
+            return judge(name) ?? .found(absolute(name))
+        }
+        var refusal: Outcome?
+        for directory in (path ?? "/usr/local/bin:/usr/bin:/bin").split(separator: ":", omittingEmptySubsequences: false) {
+            let candidate = directory.isEmpty ? "./\(name)" : "\(directory)/\(name)"
+            guard access(candidate, F_OK) == 0 else { continue }
+            guard let fault = judge(candidate) else { return .found(absolute(candidate)) }
+            refusal = refusal ?? fault
+        }
+        return refusal ?? .failed("there is no program '\(name)' on the PATH")
+    }
+
+    private static func judge(_ path: String) -> Outcome? {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            return .failed("cannot execute '\(path)': \(String(cString: strerror(errno)))")
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            return .failed("cannot execute '\(path)': it is not a file")
+        }
+        guard access(path, X_OK) == 0 else {
+            return .failed("cannot execute '\(path)': \(String(cString: strerror(errno))) (chmod +x it?)")
+        }
+        return nil
+    }
+
+    private static func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let current = getcwd(nil, 0) else { return path }
+        defer { free(current) }
+        let directory = String(cString: current)
+        let rest = path.hasPrefix("./") ? String(path.dropFirst(2)) : path
+        return directory == "/" ? "/\(rest)" : "\(directory)/\(rest)"
+    }
+}

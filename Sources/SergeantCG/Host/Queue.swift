@@ -1,0 +1,21 @@
+/// First in, first out, in one array.
+struct Queue<Element> {
+    private var elements: [Element] = []
+    private var head = 0
+
+    var isEmpty: Bool { head == elements.count }
+
+    mutating func append(_ element: Element) {
+        elements.append(element)
+    }
+
+    mutating func next() -> Element? {
+        guard head < elements.count else {
+            elements.removeAll(keepingCapacity: elements.capacity <= 1024)
+            head = 0
+            return nil
+        }
+        defer { head += 1 }
+        return elements[head]
+    }
+}

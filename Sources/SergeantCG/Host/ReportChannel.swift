@@ -1,0 +1,89 @@
+internal import CLinux
+internal import FoundationEssentials
+internal import Glibc
+internal import Supervision
+
+/// What a `sergeant` worker's launcher says: JSON, a message a line, over a socket pair.
+struct ReportChannel: ~Copyable {
+    /// A message; everything in it comes from outside.
+    private struct Message: Decodable {
+        var event: String
+        var return_code: Int32?
+        var exception: String?
+        var stacktrace: String?
+        var unkillable_threads: [String]?
+    }
+
+    /// The most a worker may say in all. Far above any stack trace, far below what would harm us.
+    static let capacity = 32 << 20
+
+    let descriptor: Descriptor
+    private var buffer: [UInt8] = []
+    private var taken = 0
+    private(set) var isReady = false
+    private(set) var report: WorkerReport?
+    /// Something came that is no message of the launcher's.
+    private(set) var fault: String?
+    private(set) var isClosed = false
+
+    init(_ descriptor: consuming Descriptor) {
+        self.descriptor = descriptor
+    }
+
+    /// Reads what is there, without waiting.
+    mutating func drain() {
+        while !isClosed {
+            let before = buffer.count
+            let chunk = 64 << 10
+            buffer.append(contentsOf: repeatElement(0, count: chunk))
+            let count = buffer.withUnsafeMutableBytes { bytes in
+                recv(descriptor.number, bytes.baseAddress?.advanced(by: before), chunk, LINUX_MSG_DONTWAIT)
+            }
+            let error = errno
+            buffer.removeLast(chunk - max(count, 0))
+            if count > 0 {
+                taken += count
+                guard taken <= Self.capacity else {
+                    fault = "its worker said more than \(Self.capacity) bytes on the report channel"
+                    isClosed = true
+                    break
+                }
+                parse(searchFrom: before)
+            } else if count == 0 || (error != EAGAIN && error != EINTR) {
+                isClosed = true
+            } else if error == EAGAIN {
+                break
+            }
+        }
+    }
+
+    private mutating func parse(searchFrom: Int) {
+        var start = 0
+        var search = searchFrom
+        while let end = buffer[search...].firstIndex(of: UInt8(ascii: "\n")) {
+            take(buffer[start..<end])
+            start = end + 1
+            search = start
+        }
+        if start > 0 { buffer.removeFirst(start) }
+    }
+
+    private mutating func take(_ line: ArraySlice<UInt8>) {
+        guard let message = try? JSONDecoder().decode(Message.self, from: Data(line)) else {
+            fault = "its worker said something on the report channel that is no message"
+            return
+        }
+        switch message.event {
+        case "loaded": break
+        case "ready": isReady = true
+        case "finished":
+            report = WorkerReport(
+                returnCode: message.return_code ?? 1, exception: message.exception, stacktrace: message.stacktrace,
+                unkillableThreads: message.unkillable_threads ?? [])
+        case "unavailable":
+            report = WorkerReport(returnCode: nil, exception: message.exception)
+        default:
+            fault = "its worker sent the unknown message '\(message.event.prefix(40))' on the report channel"
+        }
+    }
+}

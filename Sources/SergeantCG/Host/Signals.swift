@@ -1,0 +1,68 @@
+internal import CLinux
+internal import Glibc
+
+/// The signals that ask the supervisor to stop, as a descriptor instead of as interruptions.
+public enum Signals {
+    /// SIGTERM, SIGINT, SIGQUIT and SIGHUP.
+    static var asked: sigset_t {
+        var set = sigset_t()
+        sigemptyset(&set)
+        for signal in [SIGTERM, SIGINT, SIGQUIT, SIGHUP] { sigaddset(&set, signal) }
+        return set
+    }
+
+    /// Holds back every request to stop until a supervisor asks for it: the first thing a program's `main`
+    /// does. Also sets SIGCHLD to its default, for a parent that ignores it leaves children unreapable
+    /// (waitid(2), ECHILD), and ignores SIGPIPE.
+    public static func hold() {
+        var set = asked
+        // Neither can fail with a valid set and a real signal number.
+        _ = pthread_sigmask(SIG_BLOCK, &set, nil)
+        _ = signal(SIGCHLD, SIG_DFL)
+        _ = signal(SIGPIPE, SIG_IGN)
+    }
+
+    /// The signals this process ignores, as bits from signal 1: exec would hand them on, so a worker's are
+    /// set back.
+    static func ignored() -> UInt64 {
+        var mask: UInt64 = 0
+        for number in Int32(1)...64 {
+            var action = sigaction()
+            guard sigaction(number, nil, &action) == 0 else { continue }
+            if unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1 {
+                mask |= 1 << UInt64(number - 1)
+            }
+        }
+        return mask
+    }
+
+    /// Children of a process that ignores SIGCHLD cannot be waited for.
+    static var childrenAreReapable: Bool {
+        ignored() & (1 << UInt64(SIGCHLD - 1)) == 0
+    }
+}
+
+/// A signalfd(2) for ``Signals/asked``.
+struct SignalSource: ~Copyable {
+    private let signals: Descriptor
+
+    init() throws(SupervisorError) {
+        var set = Signals.asked
+        let result = signalfd(-1, &set, LINUX_SFD_NONBLOCK | LINUX_SFD_CLOEXEC)
+        signals = try Descriptor(result, operation: "make a signal descriptor", errno: errno)
+    }
+
+    var descriptor: Int32 { signals.number }
+
+    /// The next signal that came; nil where none is left.
+    func next() -> Int32? {
+        var info = signalfd_siginfo()
+        let size = MemoryLayout<signalfd_siginfo>.size
+        while true {
+            let count = read(signals.number, &info, size)
+            if count == size { return Int32(info.ssi_signo) }
+            if count < 0, errno == EINTR { continue }
+            return nil
+        }
+    }
+}

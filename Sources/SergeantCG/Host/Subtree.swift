@@ -1,0 +1,307 @@
+internal import CLinux
+internal import CgroupKit
+internal import Glibc
+
+/// The part of the hierarchy that is this supervisor's own: found, locked, cleared of what an earlier one
+/// left, and given back in the end.
+///
+/// `<root>/supervisor` holds the supervisor, `<root>/<group>/<slot>.<incarnation>` one worker each.
+final class Subtree {
+    static let supervisorLeaf = "supervisor"
+
+    /// The root's path within the hierarchy, as `/proc/self/cgroup` writes it.
+    let place: String
+    let root: Cgroup
+    /// The memory controller is there, so workers are accounted.
+    private(set) var accountsMemory = false
+    /// What was found and cleared away, in words, for the log.
+    private(set) var notices: [String] = []
+
+    /// Who to give what was changed back to, last first.
+    private var restorations: [() throws(CgroupError) -> Void] = []
+
+    /// - Throws: ``SupervisorError`` with kind `noUsableCgroup` and the sentence that says what to do.
+    init(_ configuration: Configuration) throws(SupervisorError) {
+        try Self.checkKernel()
+        let ground = try Ground(configuration)
+        place = ground.place
+        if ground.isOwn {
+            root = try Self.makeOrOpen(ground)
+        } else {
+            do { root = try Cgroup.open(ground.directory) } catch { throw Self.unusable(error) }
+        }
+        do {
+            try lock(name: configuration.name)
+            if let parent = ground.parent {
+                restorations.append { () throws(CgroupError) in
+                    try Cgroup.open(parent).removeChild(ground.name)
+                }
+                try enable(in: parent, for: configuration)
+            }
+            try clearLeftovers()
+            if ground.movesProcesses { try move(onlyOurselves: ground.isOwn, from: ground.origin) }
+            try enableControllers(for: configuration)
+        } catch {
+            _ = giveBack()
+            throw error
+        }
+    }
+
+    /// A group's directory, made or found, with its controllers enabled for the workers.
+    func openGroup(_ name: String) throws(CgroupError) -> Cgroup {
+        let group: Cgroup
+        do {
+            group = try root.makeChild(name)
+        } catch {
+            guard error.errno == EEXIST else { throw error }
+            group = try root.openChild(name)
+        }
+        let inherited = try root.subtreeControl()
+        try group.enable(inherited.subtracting(try group.subtreeControl()))
+        return group
+    }
+
+    /// Removes what was made and gives back what was changed.
+    ///
+    /// - Returns: what could not be, a sentence each.
+    func giveBack() -> [String] {
+        var faults: [String] = []
+        do {
+            for child in try root.children() where child != Self.supervisorLeaf {
+                guard try Self.isGroup(root, child) else { continue }
+                do { try root.removeChild(child) } catch { faults.append(error.description) }
+            }
+        } catch {
+            faults.append(error.description)
+        }
+        while let restore = restorations.popLast() {
+            do { try restore() } catch { faults.append(error.description) }
+        }
+        return faults
+    }
+
+    // MARK: Taking possession
+
+    private func lock(name: String) throws(SupervisorError) {
+        do {
+            guard case .heldBy(let pid) = try root.lock() else { return }
+            let who = pid.map { "a supervisor with PID \($0)" } ?? "another supervisor"
+            throw SupervisorError(
+                .noUsableCgroup,
+                "\(who) already runs in the cgroup \(root.path): stop it, or give this one a place of its own with "
+                    + "--name NAME or --cgroup PATH")
+        } catch let error as CgroupError {
+            throw Self.unusable(error)
+        } catch let error as SupervisorError {
+            throw error
+        } catch {
+            throw SupervisorError(.system, "\(error)")
+        }
+    }
+
+    /// Only directories of the form `<group>/<slot>.<incarnation>` are ours; nothing else is touched.
+    private func clearLeftovers() throws(SupervisorError) {
+        var cleared = 0
+        var killed = 0
+        do {
+            for name in try root.children() where name != Self.supervisorLeaf {
+                guard try Self.isGroup(root, name) else { continue }
+                let group = try root.openChild(name)
+                for leaf in try group.children() {
+                    let worker = try group.openChild(leaf)
+                    killed += try worker.processes().count
+                    try worker.kill()
+                    try worker.waitUntilEmpty(timeoutMicroseconds: 5_000_000)
+                    try group.removeChild(leaf)
+                    cleared += 1
+                }
+                try root.removeChild(name)
+            }
+        } catch {
+            throw SupervisorError(
+                .noUsableCgroup, "cannot clear away what an earlier supervisor left: \(error.description)")
+        }
+        if cleared > 0 {
+            notices.append(
+                "killed \(killed) process\(killed == 1 ? "" : "es") in \(cleared) cgroup\(cleared == 1 ? "" : "s") "
+                    + "that an earlier supervisor left in \(root.path)")
+        }
+    }
+
+    /// A directory that holds nothing but incarnations' leaves, at least one, or is empty like a group's.
+    private static func isGroup(_ root: borrowing Cgroup, _ name: String) throws(CgroupError) -> Bool {
+        let group = try root.openChild(name)
+        let leaves = try group.children()
+        guard !leaves.isEmpty else { return try group.processes().isEmpty && name != supervisorLeaf }
+        return leaves.allSatisfy { leaf in
+            let parts = leaf.split(separator: ".", omittingEmptySubsequences: false)
+            return parts.count == 2 && parts.allSatisfy { Int($0) ?? 0 > 0 }
+        }
+    }
+
+    /// Puts us, or everyone who is in the root with us, into the leaf: controllers cannot be enabled in a
+    /// cgroup that holds processes. In a container started through a shell the shell is there too.
+    private func move(onlyOurselves: Bool, from origin: String) throws(SupervisorError) {
+        do {
+            let leaf: Cgroup
+            do {
+                leaf = try root.makeChild(Self.supervisorLeaf)
+            } catch {
+                guard error.errno == EEXIST else { throw error }
+                leaf = try root.openChild(Self.supervisorLeaf)
+            }
+            let root = root.path
+            restorations.append { () throws(CgroupError) in
+                try Self.leave(root, for: onlyOurselves ? origin : root)
+            }
+            if onlyOurselves {
+                try leaf.move(process: getpid())
+                return
+            }
+            for _ in 0..<100 {
+                let processes = try self.root.processes()
+                if processes.isEmpty { return }
+                for process in processes where process > 0 {
+                    do { try leaf.move(process: process) } catch {
+                        // It ended meanwhile.
+                        guard error.errno == ESRCH else { throw error }
+                    }
+                }
+            }
+        } catch let error as CgroupError {
+            throw Self.unusable(error)
+        } catch {
+            throw SupervisorError(.system, "\(error)")
+        }
+    }
+
+    /// Moves everyone out of the leaf again and removes it.
+    private static func leave(_ root: String, for destination: String) throws(CgroupError) {
+        let root = try Cgroup.open(root)
+        let target = try Cgroup.open(destination)
+        let leaf = try root.openChild(supervisorLeaf)
+        for process in try leaf.processes() where process > 0 {
+            do { try target.move(process: process) } catch {
+                guard error.errno == ESRCH else { throw error }
+            }
+        }
+        try root.removeChild(supervisorLeaf)
+    }
+
+    // MARK: Controllers
+
+    private static func needed(_ configuration: Configuration) -> Controllers {
+        var needed: Controllers = []
+        if configuration.groups.contains(where: \.limits.needMemory) { needed.insert(.memory) }
+        if configuration.groups.contains(where: { $0.limits.pidsMax != nil }) { needed.insert(.pids) }
+        return needed
+    }
+
+    /// In the hierarchy's real root, above our own subtree: what is missing there is missing for us.
+    private func enable(in parent: String, for configuration: Configuration) throws(SupervisorError) {
+        do {
+            let above = try Cgroup.open(parent)
+            let wanted = Self.needed(configuration).union(.memory).intersection(try above.controllers())
+            let missing = wanted.subtracting(try above.subtreeControl())
+            guard !missing.isEmpty else { return }
+            try above.enable(missing)
+            restorations.insert(
+                { () throws(CgroupError) in
+                    do { try Cgroup.open(parent).disable(missing) } catch {
+                        // Somebody else has come to use it meanwhile: it is theirs now.
+                        guard error.errno == EBUSY else { throw error }
+                    }
+                }, at: 0)
+        } catch {
+            throw Self.unusable(error)
+        }
+    }
+
+    private func enableControllers(for configuration: Configuration) throws(SupervisorError) {
+        let needed = Self.needed(configuration)
+        do {
+            let available = try root.controllers()
+            let missing = needed.subtracting(available)
+            guard missing.isEmpty else {
+                throw SupervisorError(.noUsableCgroup, try Self.sentence(forMissing: missing, in: root))
+            }
+            accountsMemory = available.contains(.memory)
+            let enabling = needed.union(.memory).intersection(available).subtracting(try root.subtreeControl())
+            if !enabling.isEmpty {
+                try root.enable(enabling)
+                let path = root.path
+                restorations.append { () throws(CgroupError) in try Cgroup.open(path).disable(enabling) }
+            }
+        } catch let error as CgroupError {
+            throw Self.unusable(error)
+        } catch let error as SupervisorError {
+            throw error
+        } catch {
+            throw SupervisorError(.system, "\(error)")
+        }
+        if !accountsMemory {
+            notices.append(
+                "the memory controller is missing from \(root.path)/cgroup.controllers: workers are supervised "
+                    + "without memory accounting")
+        }
+    }
+
+    private static func sentence(
+        forMissing missing: Controllers, in root: borrowing Cgroup
+    ) throws(CgroupError) -> String {
+        let available = try root.controllers()
+        var text =
+            "a limit was asked for that needs the controller '\(missing)', which is missing from "
+            + "\(root.path)/cgroup.controllers (it has '\(available)'): "
+        if access("/sys/fs/cgroup/memory/memory.limit_in_bytes", F_OK) == 0 {
+            text +=
+                "this host gives it to cgroup v1; boot it with systemd.unified_cgroup_hierarchy=1, or run where "
+                + "cgroup v2 has it"
+        } else if access("/run/systemd/system", F_OK) == 0 {
+            text += "have it delegated, with Delegate=yes in the unit or `systemd-run --scope -p Delegate=yes …`"
+        } else {
+            text += "enable it in cgroup.subtree_control of the cgroups above, or start the container with it"
+        }
+        return text
+    }
+
+    // MARK: Faults
+
+    private static func checkKernel() throws(SupervisorError) {
+        var name = utsname()
+        guard uname(&name) == 0 else { return }
+        let release = withUnsafeBytes(of: name.release) { bytes in
+            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        let numbers = release.split(whereSeparator: { !$0.isNumber }).prefix(2).compactMap { Int($0) }
+        guard numbers.count == 2, (numbers[0], numbers[1]) < (5, 19) else { return }
+        throw SupervisorError(.noUsableCgroup, "Linux 5.19 or later is needed (memory.peak); this is \(release)")
+    }
+
+    private static func makeOrOpen(_ ground: Ground) throws(SupervisorError) -> Cgroup {
+        do {
+            let parent = try Cgroup.open(ground.parent ?? ground.directory)
+            do { return try parent.makeChild(ground.name) } catch {
+                guard error.errno == EEXIST else { throw error }
+                return try parent.openChild(ground.name)
+            }
+        } catch {
+            throw unusable(error)
+        }
+    }
+
+    /// Adds to the kernel's refusal what a person can do about it.
+    static func unusable(_ error: CgroupError) -> SupervisorError {
+        var sentence = error.description
+        switch error.errno {
+        case EROFS:
+            sentence +=
+                "; in a container make it writable: podman run --security-opt unmask=/sys/fs/cgroup (or "
+                + "--systemd=always), docker run --cgroupns=private with a writable cgroup mount"
+        case EACCES, EPERM:
+            sentence += "; run it as: systemd-run --user --scope -p Delegate=yes sergeantcg …"
+        default: break
+        }
+        return SupervisorError(.noUsableCgroup, sentence)
+    }
+}

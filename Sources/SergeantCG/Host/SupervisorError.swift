@@ -1,0 +1,29 @@
+/// Why a supervisor could not start, or could not go on.
+public struct SupervisorError: Error, Hashable, Sendable, CustomStringConvertible {
+    public enum Kind: Hashable, Sendable {
+        /// The configuration contradicts itself.
+        case configuration
+        /// There is no cgroup v2 that can be used as asked.
+        case noUsableCgroup
+        /// The kernel refused something else that is needed.
+        case system
+    }
+
+    public var kind: Kind
+    /// One sentence that a person can act on.
+    public var description: String
+
+    public init(_ kind: Kind, _ description: String) {
+        self.kind = kind
+        self.description = description
+    }
+
+    /// sysexits(3): 78 for a bad configuration, 69 for no usable cgroup, 1 else.
+    public var exitCode: Int32 {
+        switch kind {
+        case .configuration: 78
+        case .noUsableCgroup: 69
+        case .system: 1
+        }
+    }
+}

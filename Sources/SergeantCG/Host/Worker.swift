@@ -1,0 +1,37 @@
+internal import CgroupKit
+internal import Glibc
+internal import Supervision
+
+/// What the host holds of one incarnation: its cgroup, its process, and who tells of it.
+final class Worker {
+    let id: IncarnationID
+    /// Its directory's name within its group's.
+    let directory: String
+    /// Where the host keeps it, and how often the place was used before: an event of an earlier one is told
+    /// from ours.
+    let token: UInt64
+    var cgroup: Cgroup?
+    var process: PlacedProcess?
+    /// The start's answer is outstanding: the program was not seen to run yet.
+    var awaitsProgram = false
+    var reports: ReportChannel?
+    var toldReady = false
+    var memoryWatch: Int32?
+    var emptinessWatch: Int32?
+
+    init(id: IncarnationID, directory: String, token: UInt64) {
+        self.id = id
+        self.directory = directory
+        self.token = token
+    }
+}
+
+// The cgroup cannot be copied out of its owner, so what is done with it is done here.
+extension Worker {
+    var hasCgroup: Bool { cgroup != nil }
+
+    func withCgroup(_ body: (borrowing Cgroup) throws(CgroupError) -> Void) throws(CgroupError) {
+        guard cgroup != nil else { return }
+        try body(cgroup!)
+    }
+}

@@ -1,0 +1,38 @@
+internal import Glibc
+internal import Supervision
+
+/// What a worker finds in its environment: what the supervisor was given, less what was meant for the
+/// supervisor alone, and the worker's own place in the pool.
+enum WorkerEnvironment {
+    /// systemd's messages to the supervisor, and names that only a supervisor may set.
+    private static let withheld: Set<String> = [
+        "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
+        "LISTEN_PIDFDID", "FDSTORE", "MAINPID", "MANAGERPID", "SERGEANT_WORKER", "SERGEANT_SLOT",
+        "SERGEANT_INCARNATION", "SERGEANT_MEMORY_LIMIT",
+    ]
+
+    /// The strings that are the same for every worker of a group.
+    static func shared(_ group: GroupConfiguration) -> [String] {
+        var result: [String] = []
+        var place = environ
+        while let entry = place.pointee {
+            let text = String(cString: entry)
+            let name = String(text.prefix { $0 != "=" })
+            if !withheld.contains(name), group.environment[name] == nil { result.append(text) }
+            place += 1
+        }
+        for (name, value) in group.environment.sorted(by: { $0.key < $1.key }) { result.append("\(name)=\(value)") }
+        if let limit = group.limits.memoryThreshold ?? group.limits.memoryMax {
+            result.append("SERGEANT_MEMORY_LIMIT=\(limit)")
+        }
+        return result
+    }
+
+    /// The strings that differ from one incarnation to the next.
+    static func own(_ id: IncarnationID, names: Names) -> [String] {
+        [
+            "SERGEANT_WORKER=\(names.worker(id.slot))", "SERGEANT_SLOT=\(id.slot.slot)",
+            "SERGEANT_INCARNATION=\(id.number)",
+        ]
+    }
+}

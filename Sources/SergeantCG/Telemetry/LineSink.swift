@@ -1,0 +1,184 @@
+internal import CLinux
+internal import Glibc
+
+/// Lines on their way to a descriptor that may not take them: never blocks, holds a bounded amount, drops
+/// and counts what is more.
+///
+/// `O_NONBLOCK` cannot be set on standard error: it belongs to the open file, which the workers and whoever
+/// started us share. So a pipe or terminal is opened anew for ourselves, a socket is written with
+/// `MSG_DONTWAIT`, and a pipe that may not be opened (it is another user's) is fed with splice(2), which can
+/// be told not to wait.
+package final class LineSink {
+    private enum Way {
+        /// Our own open file, non-blocking; closed in the end.
+        case own(Int32)
+        case socket(Int32)
+        /// Ours to fill, and the descriptor to splice into.
+        case splice(read: Int32, write: Int32, into: Int32)
+        /// A terminal that cannot be opened anew: asked with poll(2) before each write.
+        case polled(Int32)
+        /// A file or device: does not wait for a reader.
+        case file(Int32)
+    }
+
+    /// What may wait for a reader, in bytes.
+    package static let capacity = 256 << 10
+
+    private let way: Way
+    private var waiting: [UInt8] = []
+    private var start = 0
+    private(set) var dropped: UInt64 = 0
+    /// Nobody can read any more (EPIPE and the like): lines are thrown away.
+    private var isBroken = false
+
+    init(descriptor: Int32) {
+        way = Self.way(to: descriptor)
+    }
+
+    deinit {
+        switch way {
+        case .own(let own): close(own)
+        case .splice(let read, let write, _):
+            close(read)
+            close(write)
+        case .socket, .polled, .file: break
+        }
+    }
+
+    /// Lines wait, so the event loop is to say when ``readiness`` can be written.
+    package var isWaiting: Bool { start < waiting.count && !isBroken }
+
+    var hasRoom: Bool { waiting.count - start < Self.capacity / 2 }
+
+    /// The descriptor whose readiness for writing ends the waiting; nil where epoll cannot tell.
+    package var readiness: Int32? {
+        switch way {
+        case .own(let own): own
+        case .socket(let socket): socket
+        case .splice(_, _, let target): target
+        case .polled(let terminal): terminal
+        case .file: nil
+        }
+    }
+
+    func append(_ line: [UInt8]) {
+        guard !isBroken else { return }
+        guard waiting.count - start + line.count <= Self.capacity || waiting.count == start else {
+            dropped += 1
+            return
+        }
+        waiting.append(contentsOf: line)
+    }
+
+    func takeDropped() -> UInt64 {
+        defer { dropped = 0 }
+        return dropped
+    }
+
+    func flush() {
+        while start < waiting.count, !isBroken {
+            let written = waiting.withUnsafeBytes { buffer in
+                write(UnsafeRawBufferPointer(rebasing: buffer[start...]))
+            }
+            if written > 0 {
+                start += written
+            } else {
+                switch -written {
+                case EINTR: continue
+                case EAGAIN, ENOBUFS: return compact()
+                // A full disk may be emptied again: this line is lost, the next is tried.
+                case ENOSPC, EDQUOT, EIO:
+                    dropOneLine()
+                    return compact()
+                default:
+                    isBroken = true
+                }
+            }
+        }
+        waiting.removeAll(keepingCapacity: waiting.capacity <= 16 << 10)
+        start = 0
+    }
+
+    /// Waits for a reader at most so long, in milliseconds; for the very end.
+    package func drain(milliseconds: Int32) {
+        flush()
+        guard isWaiting, let readiness else { return }
+        var clock = timespec()
+        _ = clock_gettime(CLOCK_MONOTONIC, &clock)
+        let end = clock.tv_sec * 1000 + clock.tv_nsec / 1_000_000 + Int(milliseconds)
+        while isWaiting {
+            _ = clock_gettime(CLOCK_MONOTONIC, &clock)
+            let left = end - (clock.tv_sec * 1000 + clock.tv_nsec / 1_000_000)
+            guard left > 0 else { return }
+            var request = pollfd(fd: readiness, events: Int16(POLLOUT), revents: 0)
+            guard poll(&request, 1, Int32(left)) > 0 || errno == EINTR else { return }
+            flush()
+        }
+    }
+
+    // MARK: Writing
+
+    /// The bytes written, or -errno.
+    private func write(_ bytes: UnsafeRawBufferPointer) -> Int {
+        switch way {
+        case .own(let descriptor), .file(let descriptor):
+            return Self.result(Glibc.write(descriptor, bytes.baseAddress, bytes.count))
+        case .socket(let socket):
+            return Self.result(
+                send(socket, bytes.baseAddress, bytes.count, LINUX_MSG_DONTWAIT | LINUX_MSG_NOSIGNAL))
+        case .polled(let terminal):
+            var request = pollfd(fd: terminal, events: Int16(POLLOUT), revents: 0)
+            guard poll(&request, 1, 0) == 1 else { return -Int(EAGAIN) }
+            return Self.result(Glibc.write(terminal, bytes.baseAddress, min(bytes.count, 512)))
+        case .splice(let read, let write, let target):
+            // What an earlier call could not pass on lies in the pipe and goes first.
+            var inPipe: Int32 = 0
+            _ = ioctl(read, UInt(FIONREAD), &inPipe)
+            if inPipe == 0 {
+                let filled = Self.result(Glibc.write(write, bytes.baseAddress, min(bytes.count, 4096)))
+                guard filled > 0 else { return filled }
+                inPipe = Int32(filled)
+            }
+            return Self.result(linux_splice(read, target, Int(inPipe)))
+        }
+    }
+
+    private func dropOneLine() {
+        let rest = waiting[start...]
+        start = (rest.firstIndex(of: UInt8(ascii: "\n")) ?? waiting.count - 1) + 1
+        dropped += 1
+    }
+
+    private func compact() {
+        guard start > Self.capacity / 2 else { return }
+        waiting.removeFirst(start)
+        start = 0
+    }
+
+    private static func result(_ written: Int) -> Int {
+        written < 0 ? -Int(errno) : written
+    }
+
+    private static func way(to descriptor: Int32) -> Way {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return .file(descriptor) }
+        switch status.st_mode & S_IFMT {
+        case S_IFSOCK:
+            return .socket(descriptor)
+        case S_IFIFO:
+            if let own = reopened(descriptor) { return .own(own) }
+            var ends: [Int32] = [-1, -1]
+            guard linux_pipe2(&ends, O_CLOEXEC | O_NONBLOCK) == 0 else { return .polled(descriptor) }
+            return .splice(read: ends[0], write: ends[1], into: descriptor)
+        case S_IFCHR where isatty(descriptor) == 1:
+            return reopened(descriptor).map { .own($0) } ?? .polled(descriptor)
+        default:
+            return .file(descriptor)
+        }
+    }
+
+    private static func reopened(_ descriptor: Int32) -> Int32? {
+        let own = open("/proc/self/fd/\(descriptor)", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+        return own >= 0 ? own : nil
+    }
+}

@@ -1,0 +1,112 @@
+internal import CLinux
+internal import Glibc
+public import Supervision
+
+/// The log of the program: one line per occurrence on a descriptor, as text or as JSON.
+public final class LogLines: Observer {
+    public enum Format: Sendable {
+        /// Upstream's: date, `Supervisor`, process ID, level, message.
+        case text
+        /// The same with colour.
+        case colouredText
+        case json
+    }
+
+    package let sink: LineSink
+    private let format: Format
+    private let least: Record.Level
+
+    /// - Parameters:
+    ///   - descriptor: where the lines go; it stays the caller's.
+    ///   - least: records below this level are left out.
+    public init(descriptor: Int32, format: Format, least: Record.Level = .info) {
+        sink = LineSink(descriptor: descriptor)
+        self.format = format
+        self.least = least
+    }
+
+    public func observe(_ occurrence: Occurrence, named names: Names) {
+        write(Record(occurrence, names: names))
+    }
+
+    package func write(_ record: Record) {
+        guard record.level >= least else { return }
+        var now = timespec()
+        // CLOCK_REALTIME cannot fail with a valid pointer.
+        _ = clock_gettime(CLOCK_REALTIME, &now)
+        switch format {
+        case .json: sink.append(Self.json(record, at: now))
+        case .text: sink.append(Self.text(record, at: now, coloured: false))
+        case .colouredText: sink.append(Self.text(record, at: now, coloured: true))
+        }
+    }
+
+    /// Tries to write what waits; what had to be dropped meanwhile is said first.
+    package func flush() {
+        sink.flush()
+        guard sink.dropped > 0, sink.hasRoom else { return }
+        let dropped = sink.takeDropped()
+        write(
+            Record(
+                .warning, "log_dropped", "\(dropped) log lines were dropped: nobody read the log",
+                [("lines", .unsigned(dropped))]))
+        sink.flush()
+    }
+
+    // MARK: Formats
+
+    private static func json(_ record: Record, at time: timespec) -> [UInt8] {
+        var text = JSONText()
+        text.object { object in
+            object.member("time", .text(universalTime(time)))
+            object.member("level", .text(record.level.name))
+            object.member("event", .text(record.event))
+            object.member("message", .text(record.message))
+            for (name, value) in record.fields { object.member(name, value) }
+        }
+        text.newline()
+        return text.bytes
+    }
+
+    private static func text(_ record: Record, at time: timespec, coloured: Bool) -> [UInt8] {
+        let names = ["DEBUG   ", "INFO    ", "WARNING ", "ERROR   ", "CRITICAL"]
+        let colours = ["2", "0", "33", "31", "1;31"]
+        let date = localTime(time)
+        let level = names[record.level.rawValue]
+        // A message may hold an exception's text; a log line stays one line.
+        let message = record.message.utf8.contains(UInt8(ascii: "\n")) ? escaped(record.message) : record.message
+        let line = "\(date) Supervisor   \(getpid()) \(level) \(message)"
+        return Array((coloured ? "\u{1B}[\(colours[record.level.rawValue])m\(line)\u{1B}[0m\n" : line + "\n").utf8)
+    }
+
+    private static func escaped(_ text: String) -> String {
+        String(text.flatMap { $0.isNewline ? Array("\\n") : [$0] })
+    }
+
+    /// RFC 3339, UTC, microseconds.
+    package static func universalTime(_ time: timespec) -> String {
+        var seconds = time.tv_sec
+        var parts = tm()
+        guard gmtime_r(&seconds, &parts) != nil else { return "1970-01-01T00:00:00.000000Z" }
+        let micros = time.tv_nsec / 1000
+        return
+            "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))T\(two(parts.tm_hour)):"
+            + "\(two(parts.tm_min)):\(two(parts.tm_sec)).\(padded(micros, to: 6))Z"
+    }
+
+    private static func localTime(_ time: timespec) -> String {
+        var seconds = time.tv_sec
+        var parts = tm()
+        guard localtime_r(&seconds, &parts) != nil else { return "1970-01-01 00:00:00" }
+        return
+            "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday)) \(two(parts.tm_hour)):"
+            + "\(two(parts.tm_min)):\(two(parts.tm_sec))"
+    }
+
+    private static func two(_ number: Int32) -> String { padded(Int(number), to: 2) }
+
+    private static func padded(_ number: Int, to width: Int) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+    }
+}

@@ -1,0 +1,50 @@
+public import Supervision
+
+/// Someone who is told what occurs, and only watches.
+public protocol Observer: AnyObject {
+    /// Called on the supervisor's thread, in order. It must not block: the workers wait for it.
+    func observe(_ occurrence: Occurrence, named names: Names)
+}
+
+/// How groups, workers and their cgroups are called: what turns numbers into words.
+public struct Names: Sendable {
+    public struct Group: Sendable {
+        public var name: String
+        /// `module.Class` of a `sergeant` worker, in its two parts.
+        public var workerModule: String?
+        public var workerClass: String?
+
+        public init(name: String, workerModule: String? = nil, workerClass: String? = nil) {
+            self.name = name
+            self.workerModule = workerModule
+            self.workerClass = workerClass
+        }
+    }
+
+    public var groups: [Group]
+    /// The directory of the supervisor's subtree, within the hierarchy (`/…`); empty until it is known.
+    public var root: String
+
+    public init(groups: [Group], root: String) {
+        self.groups = groups
+        self.root = root
+    }
+
+    public func group(_ index: Int) -> String {
+        groups.indices.contains(index) ? groups[index].name : "\(index)"
+    }
+
+    /// `crawl_worker-1`.
+    public func worker(_ slot: SlotID) -> String {
+        "\(group(slot.group))-\(slot.slot)"
+    }
+
+    /// `3.7`: the directory of one incarnation within its group's.
+    public func directory(_ id: IncarnationID) -> String {
+        "\(id.slot.slot).\(id.number)"
+    }
+
+    public func cgroup(_ id: IncarnationID) -> String {
+        "\(root)/\(group(id.group))/\(directory(id))"
+    }
+}

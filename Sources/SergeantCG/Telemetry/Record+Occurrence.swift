@@ -1,0 +1,259 @@
+public import Supervision
+
+extension Record {
+    /// Puts an occurrence into words. Where upstream has a message for the same thing, ours contains its
+    /// words: people grep for them.
+    public init(_ occurrence: Occurrence, names: Names) {
+        switch occurrence {
+        case .supervisorStarted:
+            self.init(
+                .info, "supervisor_started", "sergeantcg \(Version.current) supervises in \(names.root)",
+                [("cgroup", .text(names.root)), ("version", .text(Version.current))])
+        case .supervisorReady:
+            self.init(
+                .info, "supervisor_ready", "all workers are ready",
+                [("cgroup", .text(names.root)), ("version", .text(Version.current))])
+        case .supervisorStopping(let cause):
+            self.init(
+                .info, "supervisor_stopping", Self.words(for: cause, names),
+                [("cgroup", .text(names.root)), ("version", .text(Version.current))])
+        case .supervisorStopped(let outcome):
+            self.init(
+                outcome == .stopped ? .info : .critical, "supervisor_stopped",
+                "no more workers to supervise, exiting...",
+                [("cgroup", .text(names.root)), ("version", .text(Version.current))])
+
+        case .workerStarted(let id, let pid, let replaces):
+            let message =
+                replaces.map { "worker(\($0)) was respawned as worker(\(pid))" }
+                ?? "spawned a new worker at pid: \(pid)"
+            self.init(.info, "worker_started", message, id, pid, names)
+            add("cgroup", .text(names.cgroup(id)))
+        case .workerReady(let id, let pid):
+            self.init(.debug, "worker_ready", "worker(\(pid)) is ready", id, pid, names)
+            add("cgroup", .text(names.cgroup(id)))
+        case .workerStopping(let id, let pid, let reason):
+            self.init(
+                .info, "worker_stopping", "worker(\(pid)) was asked to stop: \(Self.words(for: reason))", id, pid,
+                names)
+            add("cgroup", .text(names.cgroup(id)))
+            add("reason", .text(reason.rawValue))
+
+        case .workerMemoryAlarm(let id, let pid, let memory, let wire):
+            self.init(
+                .debug, "worker_memory_alarm",
+                "worker(\(pid)) holds \(memory.unreclaimable) bytes that cannot be reclaimed, below its limit",
+                id, pid, names)
+            add(memory)
+            add("wire", wire.map { .unsigned($0) })
+        case .workerMemoryLimit(let id, let pid, let memory, let limit):
+            self.init(
+                .warning, "worker_memory_limit",
+                "worker(\(pid)) exceeded the maximum memory limit: \(memory.unreclaimable)", id, pid, names)
+            add(memory)
+            add("memory_limit", .unsigned(limit))
+        case .workerOOM(let id, let pid, let kills, let scope, let mainKilled):
+            let whose = scope == .worker ? "its own memory limit" : "a memory limit above its own"
+            self.init(
+                .error, "worker_oom",
+                "the kernel killed \(kills) process\(kills == 1 ? "" : "es") of worker(\(pid)) at \(whose)", id, pid,
+                names)
+            add("oom_kills", .unsigned(kills))
+            add("oom_scope", .text(scope.rawValue))
+            add("main_killed", .text(mainKilled ? "yes" : "no"))
+        case .workerLeftovers(let id, let pid):
+            self.init(
+                .warning, "worker_leftovers",
+                "worker(\(pid.map(String.init) ?? "-")) ended and left processes behind, they were asked to stop",
+                id, pid, names)
+        case .workerExited(let id, let pid, let end):
+            self.init(end, id, pid, names)
+        case .workerStuck(let id, let pid, let errno, let attempts):
+            let what =
+                errno == 0
+                ? "processes of its cgroup do not die of SIGKILL"
+                : "its cgroup cannot be removed (errno \(errno))"
+            self.init(
+                .error, "worker_stuck",
+                "\(names.worker(id.slot)) \(names.cgroup(id)): \(what), \(attempts) attempts were made", id, pid,
+                names)
+            add("cgroup", .text(names.cgroup(id)))
+        case .workerBackoff(let slot, let delay, let failures):
+            self.init(
+                .warning, "worker_backoff",
+                "\(names.worker(slot)) is started again in \(Self.seconds(delay)) s after \(failures) "
+                    + "failure\(failures == 1 ? "" : "s") in a row", slot, names)
+            add("delay_usec", .integer(delay.microseconds))
+            add("failures", .integer(Int64(failures)))
+        case .workerPaced(let slot):
+            self.init(
+                .warning, "worker_paced",
+                "\(names.worker(slot)) finishes within a second again and again, it is started 10 times a second "
+                    + "at most", slot, names)
+
+        case .groupFailed(let group, let failure):
+            switch failure {
+            case .tooManyFailures(let count, let window):
+                self.init(
+                    .critical, "group_failed",
+                    "\(names.group(group)) is given up: \(count) failures within \(Self.seconds(window)) s")
+                add("group", .text(names.group(group)))
+                add("failures", .integer(Int64(count)))
+                add("window_usec", .integer(window.microseconds))
+            case .cannotRun(let id):
+                self.init(
+                    .critical, "group_failed",
+                    "\(names.group(group)) is given up: its workers cannot run, the message before says why")
+                add("group", .text(names.group(group)))
+                add("worker", .text(names.worker(id.slot)))
+                add("failures", .integer(1))
+            }
+        case .hostTrouble(let id, let sentence):
+            if let id {
+                self.init(.error, "supervisor_trouble", sentence, id, nil, names)
+            } else {
+                self.init(.error, "supervisor_trouble", sentence)
+            }
+        case .hostNotice(let sentence):
+            self.init(.warning, "supervisor_notice", sentence)
+        }
+    }
+
+    private init(
+        _ level: Level, _ event: String, _ message: String, _ id: IncarnationID, _ pid: Int32?, _ names: Names
+    ) {
+        self.init(level, event, message, id.slot, names)
+        add("incarnation", .integer(Int64(id.number)))
+        add("pid", pid.map { .integer(Int64($0)) })
+    }
+
+    private init(_ level: Level, _ event: String, _ message: String, _ slot: SlotID, _ names: Names) {
+        self.init(level, event, message)
+        add("group", .text(names.group(slot.group)))
+        add("worker", .text(names.worker(slot)))
+        add("slot", .integer(Int64(slot.slot)))
+    }
+
+    private init(_ end: Occurrence.End, _ id: IncarnationID, _ pid: Int32?, _ names: Names) {
+        let (level, words) = Self.words(for: end, id, pid, names)
+        let isStop = end.isLast && end.reason == .shutdown
+        let message = isStop ? words + ", not going to respawn since the stop process has started" : words
+        self.init(level, "worker_exited", message, id, pid, names)
+        add("reason", .text(end.reason.rawValue))
+        if let code = end.exit?.report?.returnCode {
+            add("exit_code", .integer(Int64(code)))
+        } else {
+            switch end.exit?.status {
+            case .code(let code): add("exit_code", .integer(Int64(code)))
+            case .signal(let signal, _): add("signal", .integer(Int64(signal)))
+            case nil: break
+            }
+        }
+        add("lifetime_usec", .integer(end.lifetime.microseconds))
+        add("memory_peak", end.exit?.memoryPeak.map { .unsigned($0) })
+        add("cpu_usage_usec", end.exit?.cpuMicroseconds.map { .unsigned($0) })
+        if let kills = end.exit?.memory?.oomKill, kills > 0 { add("oom_kills", .unsigned(kills)) }
+        add("exception", end.exit?.report?.exception.map { .text($0) })
+        add("stacktrace", end.exit?.report?.stacktrace.map { .text($0) })
+        if let threads = end.exit?.report?.unkillableThreads, !threads.isEmpty {
+            add("unkillable_threads", .texts(threads))
+        }
+    }
+
+    private mutating func add(_ memory: MemoryMeasurement) {
+        add("memory_current", .unsigned(memory.current))
+        add("memory_unreclaimable", .unsigned(memory.unreclaimable))
+    }
+
+    // MARK: Words
+
+    private static func words(for cause: Occurrence.StopCause, _ names: Names) -> String {
+        switch cause {
+        case .request: "a stop was asked for, triggering a stopping process"
+        case .worker(let id): "\(names.worker(id.slot)) has requested to stop, triggering a stopping process"
+        case .failure: "the workers cannot go on, triggering a stopping process"
+        }
+    }
+
+    private static func words(for reason: Reason) -> String {
+        switch reason {
+        case .memoryLimit: "it is over its memory limit"
+        case .shutdown: "the supervisor stops"
+        case .startTimeout: "it was not ready in time"
+        case .watchdog: "it missed its watchdog"
+        case .lifetime: "it has lived long enough"
+        case .restart: "a restart was asked for"
+        case .scaleDown: "it is not needed any more"
+        case .finished, .respawnRequested, .stopRequested, .failed, .crashed, .oomKilled, .startFailed:
+            reason.rawValue
+        }
+    }
+
+    /// What ended, in upstream's words where it has some, and how loud that is.
+    private static func words(
+        for end: Occurrence.End, _ id: IncarnationID, _ pid: Int32?, _ names: Names
+    ) -> (Level, String) {
+        guard let pid else {
+            return (.error, end.failure.map(\.sentence) ?? "\(names.worker(id.slot)) was not started")
+        }
+        let worker = "worker(\(pid))"
+        let how = manner(of: end.exit)
+        switch end.reason {
+        case .finished: return (.info, "\(worker) has finished successfully")
+        case .respawnRequested: return (.info, "\(worker) has requested to respawn")
+        case .stopRequested: return (.info, "\(worker) has requested to stop and has stopped")
+        case .shutdown: return (.info, "\(worker) has stopped (\(how))")
+        case .memoryLimit:
+            return (.info, "\(worker) is gone after it exceeded the maximum memory limit (\(how))")
+        case .oomKilled:
+            return (.critical, "\(worker) execution has been interrupted: the kernel killed it for its memory (\(how))")
+        case .failed, .crashed:
+            return (.critical, failure(of: end.exit, worker, id, names))
+        case .watchdog, .startTimeout, .lifetime, .restart, .scaleDown:
+            return (.info, "\(worker) is gone: \(words(for: end.reason)) (\(how))")
+        case .startFailed:
+            return (.error, end.failure.map(\.sentence) ?? "\(worker) could not be started")
+        }
+    }
+
+    private static func failure(of exit: Exit?, _ worker: String, _ id: IncarnationID, _ names: Names) -> String {
+        if let report = exit?.report {
+            let exception = report.exception ?? "None"
+            let group = names.groups.indices.contains(id.group) ? names.groups[id.group] : nil
+            let module = group?.workerModule ?? "-"
+            switch report.returnCode {
+            case nil: return "\(worker) cannot run: 'sergeant' cannot be imported in this Python: \(exception)"
+            case 1: return "\(worker) execution has failed with the following exception: \(exception)"
+            case 2: return "could not load worker module: \(module): \(exception)"
+            case 3: return "could not find worker class: \(module).\(group?.workerClass ?? "-")"
+            case 6: return "\(worker) internal execution has failed: \(exception)"
+            case 7: return "\(worker) importing the worker module has raised an exception: \(exception)"
+            case .some: break
+            }
+        }
+        return "\(worker) execution has been interrupted with return code: \(returnCode(of: exit))"
+    }
+
+    /// As upstream counts: the exit code, or the signal's number below zero.
+    private static func returnCode(of exit: Exit?) -> Int32 {
+        switch exit?.status {
+        case .code(let code): code
+        case .signal(let signal, _): -signal
+        case nil: 0
+        }
+    }
+
+    private static func manner(of exit: Exit?) -> String {
+        switch exit?.status {
+        case .code(let code): "exit code \(code)"
+        case .signal(let signal, let dumped): "signal \(signal)\(dumped ? ", core dumped" : "")"
+        case nil: "never reaped"
+        }
+    }
+
+    private static func seconds(_ duration: Duration) -> String {
+        let tenths = (duration.microseconds + 5000) / 10000
+        let fraction = tenths % 100
+        return "\(tenths / 100).\(fraction < 10 ? "0" : "")\(fraction)"
+    }
+}
