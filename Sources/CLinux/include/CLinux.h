@@ -127,6 +127,26 @@ static inline int linux_pipe2(int descriptors[2], int flags) {
     return (int)linux_result(syscall(SYS_pipe2, descriptors, flags));
 }
 
+// splice(2) from a pipe of ours, without waiting whatever the target's flags are.
+static inline long linux_splice(int source, int target, size_t length) {
+    return linux_result(syscall(SYS_splice, source, (void *)0, target, (void *)0, length, 2 /* NONBLOCK */));
+}
+
+// memfd_create(2), close-on-exec, sealable.
+static inline int linux_memfd_create(const char *name) {
+    return (int)linux_result(syscall(SYS_memfd_create, name, 3u /* CLOEXEC | ALLOW_SEALING */));
+}
+
+// Seals a memory file against every change (F_ADD_SEALS of fcntl(2): seal, shrink, grow, write).
+static inline int linux_seal(int descriptor) {
+    return (int)linux_result(fcntl(descriptor, 1033, 0x1 | 0x2 | 0x4 | 0x8));
+}
+
+// getxattr(2).
+static inline long linux_getxattr(const char *path, const char *name, void *value, size_t size) {
+    return linux_result(syscall(SYS_getxattr, path, name, value, size));
+}
+
 // dup3(2).
 static inline int linux_dup3(int source, int target, int flags) {
     return (int)linux_result(syscall(SYS_dup3, source, target, flags));

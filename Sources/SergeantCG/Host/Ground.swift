@@ -19,13 +19,13 @@ struct Ground {
 
     init(_ configuration: Configuration) throws(SupervisorError) {
         let mount: Mount
-        do { mount = try Mount.find() } catch {
+        do throws(CgroupError) { mount = try Mount.find() } catch {
             throw SupervisorError(
                 .noUsableCgroup,
                 "\(error.description); mount it with: mount -t cgroup2 cgroup2 /sys/fs/cgroup")
         }
         let own: String?
-        do {
+        do throws(CgroupError) {
             own = mount.directory(of: try OwnPlace.find())
         } catch {
             throw Subtree.unusable(error)
@@ -58,7 +58,7 @@ struct Ground {
 
     private mutating func settle(in mount: Mount, name instance: String) throws(SupervisorError) {
         let isRoot: Bool
-        do { isRoot = try Cgroup.open(directory).isHierarchyRoot } catch { throw Subtree.unusable(error) }
+        do throws(CgroupError) { isRoot = try Cgroup.open(directory).isHierarchyRoot } catch { throw Subtree.unusable(error) }
         if isRoot {
             name = "sergeantcg-\(instance)"
             parent = directory
@@ -88,7 +88,7 @@ struct Ground {
     private static func isDelegated(_ directory: String) -> Bool {
         for name in ["trusted.delegate", "user.delegate"] {
             var value: UInt8 = 0
-            if getxattr(directory, name, &value, 1) == 1, value == UInt8(ascii: "1") { return true }
+            if linux_getxattr(directory, name, &value, 1) == 1, value == UInt8(ascii: "1") { return true }
         }
         return false
     }

@@ -10,7 +10,8 @@ final class GroupHost {
     let isSergeant: Bool
     private let subtree: Subtree
     private let program: PreparedProcess
-    private var directory: Cgroup?
+    var executable: String { program.executable }
+    private var directory: Directory?
     private let accountsMemory: Bool
     /// False once `memory.swap.max` was found missing: a kernel without swap accounting.
     private var limitsSwap = true
@@ -56,15 +57,13 @@ final class GroupHost {
         _ body: (borrowing Cgroup) throws(CgroupError) -> Result
     ) throws(CgroupError) -> Result {
         if let directory {
-            do { return try body(directory) } catch {
+            do throws(CgroupError) { return try body(directory.cgroup) } catch {
                 guard error.errno == ENOENT || error.errno == ENODEV else { throw error }
             }
         }
-        directory = nil
-        let made = try subtree.openGroup(name)
-        let result = try body(made)
-        directory = consume made
-        return result
+        let made = Directory(try subtree.openGroup(name))
+        directory = made
+        return try body(made.cgroup)
     }
 
     func makeCgroup(_ leaf: String) throws(CgroupError) -> Cgroup {
@@ -76,7 +75,7 @@ final class GroupHost {
         if let threshold = limits.memoryThreshold { try cgroup.setMemoryHigh(.bytes(threshold)) }
         if let hard = limits.memoryMax { try cgroup.setMemoryMax(.bytes(hard)) }
         if limits.needMemory, limitsSwap {
-            do { try cgroup.setSwapMax(.bytes(limits.swapMax ?? 0)) } catch {
+            do throws(CgroupError) { try cgroup.setSwapMax(.bytes(limits.swapMax ?? 0)) } catch {
                 guard error.errno == ENOENT, limits.swapMax == nil else { throw error }
                 limitsSwap = false
             }
@@ -97,6 +96,15 @@ final class GroupHost {
 
     func remove(_ leaf: String) throws(CgroupError) {
         guard let directory else { return }
-        try directory.removeChild(leaf)
+        try directory.cgroup.removeChild(leaf)
+    }
+}
+
+/// A cgroup that can be had, lost and had again.
+private final class Directory {
+    let cgroup: Cgroup
+
+    init(_ cgroup: consuming Cgroup) {
+        self.cgroup = cgroup
     }
 }

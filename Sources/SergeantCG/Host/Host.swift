@@ -164,7 +164,7 @@ final class Host {
     private func readCounters(_ id: IncarnationID) {
         guard let worker = worker(id) else { return }
         do {
-            guard let counters = try worker.counters() else { return }
+            guard let counters = try counters(worker) else { return }
             events.append(.incarnation(id, .counters(counters)))
         } catch {
             trouble(id, error)
@@ -174,7 +174,7 @@ final class Host {
     private func readEmptiness(_ id: IncarnationID) {
         guard let worker = worker(id) else { return }
         do {
-            guard try worker.isEmpty() else { return }
+            guard try !worker.cgroup.events().populated else { return }
         } catch {
             // Removed by somebody else: nothing can be in it.
             guard error.errno == ENODEV || error.errno == ENOENT else { return trouble(id, error) }
@@ -249,9 +249,9 @@ final class Host {
         var exit = Exit(status: ExitStatus(status), report: worker.reports?.report)
         worker.reports = nil
         do {
-            exit.memory = try worker.counters()
-            if exit.memory != nil { exit.memoryPeak = try worker.cgroup?.memoryPeak() }
-            exit.cpuMicroseconds = try worker.cgroup?.cpuStat().usageMicroseconds
+            exit.memory = try counters(worker)
+            if exit.memory != nil { exit.memoryPeak = try worker.cgroup.memoryPeak() }
+            exit.cpuMicroseconds = try worker.cgroup.cpuStat().usageMicroseconds
         } catch {
             trouble(worker.id, error)
         }
@@ -284,11 +284,11 @@ final class Host {
     private func start(_ id: IncarnationID) {
         startsThisTurn += 1
         let group = groups[id.group]
-        let worker = admit(id)
+        let worker: Worker
         do {
-            let cgroup = try group.makeCgroup(worker.directory)
-            worker.cgroup = consume cgroup
-            try worker.limit(by: group)
+            let directory = names.directory(id)
+            worker = admit(id, directory, try group.makeCgroup(directory))
+            try group.limit(worker.cgroup)
             if group.limits.memoryThreshold != nil { try watchMemory(worker) }
         } catch {
             return fail(id, StartFailure(isPermanent: false, sentence: startSentence(id, error.description)))
@@ -305,8 +305,8 @@ final class Host {
         }
         defer { if let childEnd { close(childEnd) } }
         do {
-            let process = try worker.spawn(
-                by: group, environment: WorkerEnvironment.own(id, names: names), report: childEnd)
+            let process = try group.spawn(
+                in: worker.cgroup, environment: WorkerEnvironment.own(id, names: names), report: childEnd)
             worker.awaitsProgram = process.statusPipe != nil
             worker.process = consume process
         } catch {
@@ -368,7 +368,7 @@ final class Host {
     private func kill(_ id: IncarnationID) {
         guard let worker = worker(id) else { return }
         do {
-            try worker.kill()
+            try worker.cgroup.kill()
         } catch {
             // The cgroup is gone or out of reach: the process itself can still be had.
             trouble(id, error)
@@ -379,11 +379,22 @@ final class Host {
         }
     }
 
+    /// Nil without the memory controller.
+    private func counters(_ worker: Worker) throws(CgroupError) -> MemoryCounters? {
+        guard subtree.accountsMemory else { return nil }
+        let events = try worker.cgroup.memoryEvents()
+        return MemoryCounters(high: events.high, max: events.max, oom: events.oom, oomKill: events.oomKill)
+    }
+
     private func measureMemory(_ id: IncarnationID) {
         guard let worker = worker(id) else { return }
         do {
-            guard let measurement = try worker.measure() else { return }
-            events.append(.incarnation(id, .measured(measurement)))
+            let current = try worker.cgroup.memoryCurrent()
+            let statistics = try worker.cgroup.memoryStat()
+            events.append(
+                .incarnation(
+                    id,
+                    .measured(MemoryMeasurement(current: current, unreclaimable: statistics.unreclaimable))))
         } catch {
             trouble(id, error)
         }
@@ -397,7 +408,6 @@ final class Host {
         if let watch = worker.memoryWatch { unwatch(watch) }
         worker.memoryWatch = nil
         unwatchEmptiness(worker)
-        guard worker.hasCgroup else { return dismiss(worker) }
         do {
             try groups[id.group].remove(worker.directory)
             dismiss(worker)
@@ -412,7 +422,7 @@ final class Host {
     // MARK: Watches
 
     private func watchMemory(_ worker: Worker) throws(CgroupError) {
-        guard let watch = try worker.watch("memory.events", watcher) else { return }
+        let watch = try watcher.watch(worker.cgroup, "memory.events")
         worker.memoryWatch = watch
         watches[watch] = .memory(worker.id)
     }
@@ -430,7 +440,7 @@ final class Host {
     private func watchForEmptiness(_ id: IncarnationID) {
         guard let worker = worker(id), worker.emptinessWatch == nil else { return }
         do {
-            guard let watch = try worker.watch("cgroup.events", watcher) else { return }
+            let watch = try watcher.watch(worker.cgroup, "cgroup.events")
             worker.emptinessWatch = watch
             watches[watch] = .emptiness(id)
         } catch {
@@ -453,11 +463,11 @@ final class Host {
 
     // MARK: Workers
 
-    private func admit(_ id: IncarnationID) -> Worker {
+    private func admit(_ id: IncarnationID, _ directory: String, _ cgroup: consuming Cgroup) -> Worker {
         uses += 1
         let place = vacancies.popLast() ?? workers.count
         let token = (uses & 0xFF_FFFF) << 32 | UInt64(place)
-        let worker = Worker(id: id, directory: names.directory(id), token: token)
+        let worker = Worker(id: id, directory: directory, token: token, cgroup: cgroup)
         if place == workers.count { workers.append(worker) } else { workers[place] = worker }
         places[id] = place
         return worker
@@ -499,7 +509,7 @@ final class Host {
 
     private func attempt(_ id: IncarnationID, _ body: (borrowing Cgroup) throws(CgroupError) -> Void) {
         guard let worker = worker(id) else { return }
-        do { try worker.withCgroup(body) } catch { trouble(id, error) }
+        do { try body(worker.cgroup) } catch { trouble(id, error) }
     }
 
     private func writeLog() {

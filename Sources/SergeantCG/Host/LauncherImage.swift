@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 
 /// The Python launcher's text as a sealed memory file, which every `sergeant` worker gets as descriptor 4.
-struct LauncherImage: ~Copyable {
+final class LauncherImage {
     let descriptor: Descriptor
 
     /// The numbers under which a worker finds its report channel and this text.

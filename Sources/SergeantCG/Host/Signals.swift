@@ -29,7 +29,7 @@ public enum Signals {
         for number in Int32(1)...64 {
             var action = sigaction()
             guard sigaction(number, nil, &action) == 0 else { continue }
-            if unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1 {
+            if unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1 {
                 mask |= 1 << UInt64(number - 1)
             }
         }
@@ -43,7 +43,7 @@ public enum Signals {
 }
 
 /// A signalfd(2) for ``Signals/asked``.
-struct SignalSource: ~Copyable {
+final class SignalSource {
     private let signals: Descriptor
 
     init() throws(SupervisorError) {

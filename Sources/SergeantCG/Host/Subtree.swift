@@ -17,8 +17,15 @@ final class Subtree {
     /// What was found and cleared away, in words, for the log.
     private(set) var notices: [String] = []
 
-    /// Who to give what was changed back to, last first.
-    private var restorations: [() throws(CgroupError) -> Void] = []
+    /// What was changed, and how to give it back.
+    private enum Change {
+        case madeRoot(parent: String, name: String)
+        case enabled(in: String, Controllers)
+        case moved(to: String, origin: String)
+    }
+
+    /// In the order they were made; given back last first.
+    private var changes: [Change] = []
 
     /// - Throws: ``SupervisorError`` with kind `noUsableCgroup` and the sentence that says what to do.
     init(_ configuration: Configuration) throws(SupervisorError) {
@@ -28,14 +35,12 @@ final class Subtree {
         if ground.isOwn {
             root = try Self.makeOrOpen(ground)
         } else {
-            do { root = try Cgroup.open(ground.directory) } catch { throw Self.unusable(error) }
+            do throws(CgroupError) { root = try Cgroup.open(ground.directory) } catch { throw Self.unusable(error) }
         }
-        do {
+        do throws(SupervisorError) {
             try lock(name: configuration.name)
             if let parent = ground.parent {
-                restorations.append { () throws(CgroupError) in
-                    try Cgroup.open(parent).removeChild(ground.name)
-                }
+                changes.append(.madeRoot(parent: parent, name: ground.name))
                 try enable(in: parent, for: configuration)
             }
             try clearLeftovers()
@@ -50,7 +55,7 @@ final class Subtree {
     /// A group's directory, made or found, with its controllers enabled for the workers.
     func openGroup(_ name: String) throws(CgroupError) -> Cgroup {
         let group: Cgroup
-        do {
+        do throws(CgroupError) {
             group = try root.makeChild(name)
         } catch {
             guard error.errno == EEXIST else { throw error }
@@ -66,44 +71,50 @@ final class Subtree {
     /// - Returns: what could not be, a sentence each.
     func giveBack() -> [String] {
         var faults: [String] = []
-        do {
+        do throws(CgroupError) {
             for child in try root.children() where child != Self.supervisorLeaf {
                 guard try Self.isGroup(root, child) else { continue }
-                do { try root.removeChild(child) } catch { faults.append(error.description) }
+                do throws(CgroupError) { try root.removeChild(child) } catch { faults.append(error.description) }
             }
         } catch {
             faults.append(error.description)
         }
-        while let restore = restorations.popLast() {
-            do { try restore() } catch { faults.append(error.description) }
+        while let change = changes.popLast() {
+            do throws(CgroupError) { try Self.undo(change) } catch { faults.append(error.description) }
         }
         return faults
+    }
+
+    private static func undo(_ change: Change) throws(CgroupError) {
+        switch change {
+        case .madeRoot(let parent, let name): try Cgroup.open(parent).removeChild(name)
+        case .enabled(let directory, let controllers):
+            do throws(CgroupError) { try Cgroup.open(directory).disable(controllers) } catch {
+                // Somebody else has come to use it meanwhile: it is theirs now.
+                guard error.errno == EBUSY else { throw error }
+            }
+        case .moved(let root, let origin): try leave(root, for: origin)
+        }
     }
 
     // MARK: Taking possession
 
     private func lock(name: String) throws(SupervisorError) {
-        do {
-            guard case .heldBy(let pid) = try root.lock() else { return }
-            let who = pid.map { "a supervisor with PID \($0)" } ?? "another supervisor"
-            throw SupervisorError(
-                .noUsableCgroup,
-                "\(who) already runs in the cgroup \(root.path): stop it, or give this one a place of its own with "
-                    + "--name NAME or --cgroup PATH")
-        } catch let error as CgroupError {
-            throw Self.unusable(error)
-        } catch let error as SupervisorError {
-            throw error
-        } catch {
-            throw SupervisorError(.system, "\(error)")
-        }
+        let outcome: LockOutcome
+        do throws(CgroupError) { outcome = try root.lock() } catch { throw Self.unusable(error) }
+        guard case .heldBy(let pid) = outcome else { return }
+        let who = pid.map { "a supervisor with PID \($0)" } ?? "another supervisor"
+        throw SupervisorError(
+            .noUsableCgroup,
+            "\(who) already runs in the cgroup \(root.path): stop it, or give this one a place of its own with "
+                + "--name NAME or --cgroup PATH")
     }
 
     /// Only directories of the form `<group>/<slot>.<incarnation>` are ours; nothing else is touched.
     private func clearLeftovers() throws(SupervisorError) {
         var cleared = 0
         var killed = 0
-        do {
+        do throws(CgroupError) {
             for name in try root.children() where name != Self.supervisorLeaf {
                 guard try Self.isGroup(root, name) else { continue }
                 let group = try root.openChild(name)
@@ -142,36 +153,31 @@ final class Subtree {
     /// Puts us, or everyone who is in the root with us, into the leaf: controllers cannot be enabled in a
     /// cgroup that holds processes. In a container started through a shell the shell is there too.
     private func move(onlyOurselves: Bool, from origin: String) throws(SupervisorError) {
-        do {
+        do throws(CgroupError) {
             let leaf: Cgroup
-            do {
+            do throws(CgroupError) {
                 leaf = try root.makeChild(Self.supervisorLeaf)
             } catch {
                 guard error.errno == EEXIST else { throw error }
                 leaf = try root.openChild(Self.supervisorLeaf)
             }
-            let root = root.path
-            restorations.append { () throws(CgroupError) in
-                try Self.leave(root, for: onlyOurselves ? origin : root)
-            }
+            changes.append(.moved(to: root.path, origin: onlyOurselves ? origin : root.path))
             if onlyOurselves {
                 try leaf.move(process: getpid())
                 return
             }
             for _ in 0..<100 {
-                let processes = try self.root.processes()
+                let processes = try root.processes()
                 if processes.isEmpty { return }
                 for process in processes where process > 0 {
-                    do { try leaf.move(process: process) } catch {
+                    do throws(CgroupError) { try leaf.move(process: process) } catch {
                         // It ended meanwhile.
                         guard error.errno == ESRCH else { throw error }
                     }
                 }
             }
-        } catch let error as CgroupError {
-            throw Self.unusable(error)
         } catch {
-            throw SupervisorError(.system, "\(error)")
+            throw Self.unusable(error)
         }
     }
 
@@ -181,7 +187,7 @@ final class Subtree {
         let target = try Cgroup.open(destination)
         let leaf = try root.openChild(supervisorLeaf)
         for process in try leaf.processes() where process > 0 {
-            do { try target.move(process: process) } catch {
+            do throws(CgroupError) { try target.move(process: process) } catch {
                 guard error.errno == ESRCH else { throw error }
             }
         }
@@ -199,19 +205,13 @@ final class Subtree {
 
     /// In the hierarchy's real root, above our own subtree: what is missing there is missing for us.
     private func enable(in parent: String, for configuration: Configuration) throws(SupervisorError) {
-        do {
+        do throws(CgroupError) {
             let above = try Cgroup.open(parent)
             let wanted = Self.needed(configuration).union(.memory).intersection(try above.controllers())
             let missing = wanted.subtracting(try above.subtreeControl())
             guard !missing.isEmpty else { return }
             try above.enable(missing)
-            restorations.insert(
-                { () throws(CgroupError) in
-                    do { try Cgroup.open(parent).disable(missing) } catch {
-                        // Somebody else has come to use it meanwhile: it is theirs now.
-                        guard error.errno == EBUSY else { throw error }
-                    }
-                }, at: 0)
+            changes.insert(.enabled(in: parent, missing), at: 0)
         } catch {
             throw Self.unusable(error)
         }
@@ -219,25 +219,22 @@ final class Subtree {
 
     private func enableControllers(for configuration: Configuration) throws(SupervisorError) {
         let needed = Self.needed(configuration)
-        do {
-            let available = try root.controllers()
-            let missing = needed.subtracting(available)
-            guard missing.isEmpty else {
-                throw SupervisorError(.noUsableCgroup, try Self.sentence(forMissing: missing, in: root))
-            }
+        let available: Controllers
+        do throws(CgroupError) { available = try root.controllers() } catch { throw Self.unusable(error) }
+        let missing = needed.subtracting(available)
+        guard missing.isEmpty else {
+            throw SupervisorError(
+                .noUsableCgroup, Self.sentence(forMissing: missing, of: available, in: root.path))
+        }
+        do throws(CgroupError) {
             accountsMemory = available.contains(.memory)
             let enabling = needed.union(.memory).intersection(available).subtracting(try root.subtreeControl())
             if !enabling.isEmpty {
                 try root.enable(enabling)
-                let path = root.path
-                restorations.append { () throws(CgroupError) in try Cgroup.open(path).disable(enabling) }
+                changes.append(.enabled(in: root.path, enabling))
             }
-        } catch let error as CgroupError {
-            throw Self.unusable(error)
-        } catch let error as SupervisorError {
-            throw error
         } catch {
-            throw SupervisorError(.system, "\(error)")
+            throw Self.unusable(error)
         }
         if !accountsMemory {
             notices.append(
@@ -247,12 +244,11 @@ final class Subtree {
     }
 
     private static func sentence(
-        forMissing missing: Controllers, in root: borrowing Cgroup
-    ) throws(CgroupError) -> String {
-        let available = try root.controllers()
+        forMissing missing: Controllers, of available: Controllers, in root: String
+    ) -> String {
         var text =
             "a limit was asked for that needs the controller '\(missing)', which is missing from "
-            + "\(root.path)/cgroup.controllers (it has '\(available)'): "
+            + "\(root)/cgroup.controllers (it has '\(available)'): "
         if access("/sys/fs/cgroup/memory/memory.limit_in_bytes", F_OK) == 0 {
             text +=
                 "this host gives it to cgroup v1; boot it with systemd.unified_cgroup_hierarchy=1, or run where "
@@ -279,9 +275,9 @@ final class Subtree {
     }
 
     private static func makeOrOpen(_ ground: Ground) throws(SupervisorError) -> Cgroup {
-        do {
+        do throws(CgroupError) {
             let parent = try Cgroup.open(ground.parent ?? ground.directory)
-            do { return try parent.makeChild(ground.name) } catch {
+            do throws(CgroupError) { return try parent.makeChild(ground.name) } catch {
                 guard error.errno == EEXIST else { throw error }
                 return try parent.openChild(ground.name)
             }

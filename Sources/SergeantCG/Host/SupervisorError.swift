@@ -5,6 +5,8 @@ public struct SupervisorError: Error, Hashable, Sendable, CustomStringConvertibl
         case configuration
         /// There is no cgroup v2 that can be used as asked.
         case noUsableCgroup
+        /// A worker's program is missing or cannot be executed.
+        case cannotRun
         /// The kernel refused something else that is needed.
         case system
     }
@@ -23,7 +25,7 @@ public struct SupervisorError: Error, Hashable, Sendable, CustomStringConvertibl
         switch kind {
         case .configuration: 78
         case .noUsableCgroup: 69
-        case .system: 1
+        case .cannotRun, .system: 1
         }
     }
 }

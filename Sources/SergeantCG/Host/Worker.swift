@@ -10,7 +10,7 @@ final class Worker {
     /// Where the host keeps it, and how often the place was used before: an event of an earlier one is told
     /// from ours.
     let token: UInt64
-    var cgroup: Cgroup?
+    let cgroup: Cgroup
     var process: PlacedProcess?
     /// The start's answer is outstanding: the program was not seen to run yet.
     var awaitsProgram = false
@@ -19,19 +19,10 @@ final class Worker {
     var memoryWatch: Int32?
     var emptinessWatch: Int32?
 
-    init(id: IncarnationID, directory: String, token: UInt64) {
+    init(id: IncarnationID, directory: String, token: UInt64, cgroup: consuming Cgroup) {
         self.id = id
         self.directory = directory
         self.token = token
-    }
-}
-
-// The cgroup cannot be copied out of its owner, so what is done with it is done here.
-extension Worker {
-    var hasCgroup: Bool { cgroup != nil }
-
-    func withCgroup(_ body: (borrowing Cgroup) throws(CgroupError) -> Void) throws(CgroupError) {
-        guard cgroup != nil else { return }
-        try body(cgroup!)
+        self.cgroup = cgroup
     }
 }

@@ -83,7 +83,7 @@ package final class LineSink {
             if written > 0 {
                 start += written
             } else {
-                switch -written {
+                switch Int32(-written) {
                 case EINTR: continue
                 case EAGAIN, ENOBUFS: return compact()
                 // A full disk may be emptied again: this line is lost, the next is tried.
@@ -139,7 +139,7 @@ package final class LineSink {
                 guard filled > 0 else { return filled }
                 inPipe = Int32(filled)
             }
-            return Self.result(linux_splice(read, target, Int(inPipe)))
+            return linux_splice(read, target, Int(inPipe))
         }
     }
 

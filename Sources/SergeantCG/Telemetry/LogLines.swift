@@ -84,7 +84,7 @@ public final class LogLines: Observer {
     }
 
     /// RFC 3339, UTC, microseconds.
-    package static func universalTime(_ time: timespec) -> String {
+    static func universalTime(_ time: timespec) -> String {
         var seconds = time.tv_sec
         var parts = tm()
         guard gmtime_r(&seconds, &parts) != nil else { return "1970-01-01T00:00:00.000000Z" }
