@@ -36,9 +36,8 @@ let package = Package(
         .executableTarget(
             name: "SergeantCommand",
             dependencies: [
-                "CLinux", "SergeantCG",
+                "SergeantCG", "Supervision",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         // Pure: runs anywhere.

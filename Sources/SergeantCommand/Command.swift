@@ -1,3 +1,62 @@
-import ArgumentParser
-import SergeantCG
-@main struct Sergeantcg: ParsableCommand { func run() { print(x()) } }
+internal import ArgumentParser
+internal import Glibc
+internal import SergeantCG
+
+@main
+struct Sergeantcg: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sergeantcg",
+        abstract: "Keeps a pool of workers running, each in a cgroup of its own.",
+        usage: """
+            sergeantcg [options] -- COMMAND [ARG ...]
+            sergeantcg [options] --worker-module M --worker-class C
+            """,
+        discussion: """
+            The three options that matter first:
+
+              --concurrent-workers 4            how many
+              --max-worker-memory-usage 400M    recycle a worker, gracefully, that holds more
+              --memory-max 512M                 the kernel kills a worker that takes more
+
+            Try it:  sergeantcg --concurrent-workers 4 --memory-max 512M -- ./worker
+            All options:  sergeantcg run --help
+            """,
+        version: Version.current,
+        subcommands: [Run.self],
+        defaultSubcommand: Run.self)
+
+    static func main() {
+        // First of all: a signal that comes now is a request to stop, not the end of an unwatched process.
+        Signals.hold()
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        let isLegacy = arguments.prefix { $0 != "--" }.contains("--legacy-exit-codes")
+        do {
+            let line = try UpstreamArguments.normalised(arguments)
+            var command = try Sergeantcg.parseAsRoot(line)
+            try command.run()
+        } catch {
+            end(with: error, isLegacy: isLegacy)
+        }
+    }
+
+    /// One sentence and an exit status; the whole help only where it was asked for.
+    private static func end(with error: any Error, isLegacy: Bool) -> Never {
+        if let code = error as? ExitCode { Glibc.exit(code.rawValue) }
+        if let fault = error as? SupervisorError {
+            complain(fault.description)
+            Glibc.exit(fault.exitCode)
+        }
+        if Sergeantcg.exitCode(for: error) == .success {
+            print(Sergeantcg.fullMessage(for: error))
+            Glibc.exit(0)
+        }
+        complain(Sergeantcg.message(for: error).split(separator: "\n").joined(separator: " "))
+        Glibc.exit(isLegacy ? 2 : EX_USAGE)
+    }
+
+    private static func complain(_ sentence: String) {
+        // Standard error may be closed; there is nobody else to tell.
+        let line = Array("sergeantcg: \(sentence)\n".utf8)
+        _ = write(STDERR_FILENO, line, line.count)
+    }
+}
