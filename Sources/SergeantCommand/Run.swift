@@ -27,12 +27,10 @@ struct Run: ParsableCommand {
     }
 
     func run() throws {
-        let observers: [any Observer] = [
-            LogLines(
-                descriptor: STDERR_FILENO, format: supervisor.logFormat.lines, least: supervisor.logLevel.record),
-            ServiceNotification(),
-        ]
-        let outcome = try Supervisor(supervisorConfiguration()).run(observers: observers)
+        let log = LogLines(
+            descriptor: STDERR_FILENO, format: supervisor.logFormat.lines, least: supervisor.logLevel.record)
+        defer { log.finish() }
+        let outcome = try Supervisor(supervisorConfiguration()).run(observers: [log, ServiceNotification()])
         if outcome == .failed, !supervisor.legacyExitCodes { throw ExitCode(1) }
     }
 

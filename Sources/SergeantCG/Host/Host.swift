@@ -10,7 +10,7 @@ final class Host {
     private static let startsPerTurn = 8
 
     private enum Source: UInt8 {
-        case signal = 1, stopRequest, timer, watcher, log
+        case signal = 1, stopRequest, timer, watcher, observer
         case process, report, program
     }
 
@@ -23,7 +23,7 @@ final class Host {
     private let groups: [GroupHost]
     private let names: Names
     private let observers: [any Observer]
-    private let log: LogLines?
+    private let buffers: [any BufferedObserver]
 
     private let loop: EventLoop
     private var timers: TimerQueue
@@ -41,7 +41,8 @@ final class Host {
     private var uses: UInt64 = 0
     private var places: [IncarnationID: Int] = [:]
     private var watches: [Int32: Watch] = [:]
-    private var logIsAwaited = false
+    /// For each buffered observer, the descriptor that the loop waits to write to.
+    private var awaited: [Int32?]
     private var startsThisTurn = 0
 
     init(
@@ -52,7 +53,8 @@ final class Host {
         self.groups = groups
         self.names = names
         self.observers = observers
-        log = observers.lazy.compactMap { $0 as? LogLines }.first
+        buffers = observers.compactMap { $0 as? any BufferedObserver }
+        awaited = buffers.map { _ in nil }
         self.stopRequest = stopRequest
         loop = try EventLoop()
         timers = try TimerQueue()
@@ -87,7 +89,7 @@ final class Host {
             while startsThisTurn < Self.startsPerTurn, let event = events.next() {
                 for action in supervision.handle(event, at: TimerQueue.now()) { perform(action) }
             }
-            writeLog()
+            flushObservers()
             if let outcome { return outcome }
             try timers.arm()
             ready.removeAll(keepingCapacity: true)
@@ -103,7 +105,7 @@ final class Host {
         case .stopRequest: takeStopRequest()
         case .timer: takeTimers()
         case .watcher: takeWatches()
-        case .log: break  // It is flushed at the end of every turn.
+        case .observer: break  // It is flushed at the end of every turn.
         case .process: if let worker = worker(token) { takeExit(worker) }
         case .report: if let worker = worker(token) { takeReports(worker) }
         case .program: if let worker = worker(token) { takeProgramStatus(worker) }
@@ -223,8 +225,9 @@ final class Host {
     private func reapFailedStart(_ worker: Worker) {
         guard let pidfd = worker.process?.pidfd else { return }
         loop.remove(pidfd)
+        // It is about to end; but a frozen or throttled one must not hold up everyone else for long.
         var request = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
-        while poll(&request, 1, -1) < 0, errno == EINTR {}
+        while poll(&request, 1, 1000) < 0, errno == EINTR {}
         do { _ = try reap(pidfd: pidfd) } catch { trouble(worker.id, error) }
         worker.process = nil
     }
@@ -512,15 +515,17 @@ final class Host {
         do { try body(worker.cgroup) } catch { trouble(id, error) }
     }
 
-    private func writeLog() {
-        guard let log else { return }
-        log.flush()
-        guard let descriptor = log.sink.readiness, log.sink.isWaiting != logIsAwaited else { return }
-        if logIsAwaited {
-            loop.remove(descriptor)
-            logIsAwaited = false
-        } else {
-            logIsAwaited = loop.add(descriptor, .writable, token: Self.token(.log)) == 0
+    private func flushObservers() {
+        for (index, observer) in buffers.enumerated() {
+            observer.flush()
+            let descriptor = observer.awaitedDescriptor
+            guard descriptor != awaited[index] else { continue }
+            if let old = awaited[index] { loop.remove(old) }
+            awaited[index] = nil
+            // A descriptor that epoll does not take is tried again at the end of the next turn.
+            if let descriptor, loop.add(descriptor, .writable, token: Self.token(.observer)) == 0 {
+                awaited[index] = descriptor
+            }
         }
     }
 }

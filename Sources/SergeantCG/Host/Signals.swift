@@ -3,11 +3,17 @@ internal import Glibc
 
 /// The signals that ask the supervisor to stop, as a descriptor instead of as interruptions.
 public enum Signals {
-    /// SIGTERM, SIGINT, SIGQUIT and SIGHUP.
+    /// SIGTERM, and of SIGINT, SIGQUIT and SIGHUP those that whoever started us did not have us ignore:
+    /// nohup(1) and a shell's background jobs mean it.
     static var asked: sigset_t {
         var set = sigset_t()
+        // These cannot fail with real signal numbers.
         sigemptyset(&set)
-        for signal in [SIGTERM, SIGINT, SIGQUIT, SIGHUP] { sigaddset(&set, signal) }
+        sigaddset(&set, SIGTERM)
+        let ignored = ignored()
+        for signal in [SIGINT, SIGQUIT, SIGHUP] where ignored & (1 << UInt64(signal - 1)) == 0 {
+            sigaddset(&set, signal)
+        }
         return set
     }
 

@@ -24,6 +24,9 @@ final class Subtree {
         case moved(to: String, origin: String)
     }
 
+    /// The groups whose directories are ours to make and remove.
+    private let groups: Set<String>
+
     /// In the order they were made; given back last first.
     private var changes: [Change] = []
 
@@ -31,6 +34,7 @@ final class Subtree {
     init(_ configuration: Configuration) throws(SupervisorError) {
         try Self.checkKernel()
         let ground = try Ground(configuration)
+        groups = Set(configuration.groups.map(\.name))
         place = ground.place
         if ground.isOwn {
             root = try Self.makeOrOpen(ground)
@@ -72,8 +76,7 @@ final class Subtree {
     func giveBack() -> [String] {
         var faults: [String] = []
         do throws(CgroupError) {
-            for child in try root.children() where child != Self.supervisorLeaf {
-                guard try Self.isGroup(root, child) else { continue }
+            for child in try root.children() where groups.contains(child) {
                 do throws(CgroupError) { try root.removeChild(child) } catch { faults.append(error.description) }
             }
         } catch {
@@ -116,7 +119,7 @@ final class Subtree {
         var killed = 0
         do throws(CgroupError) {
             for name in try root.children() where name != Self.supervisorLeaf {
-                guard try Self.isGroup(root, name) else { continue }
+                guard try Self.holdsIncarnations(root, name) else { continue }
                 let group = try root.openChild(name)
                 for leaf in try group.children() {
                     let worker = try group.openChild(leaf)
@@ -139,12 +142,11 @@ final class Subtree {
         }
     }
 
-    /// A directory that holds nothing but incarnations' leaves, at least one, or is empty like a group's.
-    private static func isGroup(_ root: borrowing Cgroup, _ name: String) throws(CgroupError) -> Bool {
+    /// A directory that holds incarnations' leaves, at least one, and nothing else.
+    private static func holdsIncarnations(_ root: borrowing Cgroup, _ name: String) throws(CgroupError) -> Bool {
         let group = try root.openChild(name)
         let leaves = try group.children()
-        guard !leaves.isEmpty else { return try group.processes().isEmpty && name != supervisorLeaf }
-        return leaves.allSatisfy { leaf in
+        return !leaves.isEmpty && leaves.allSatisfy { leaf in
             let parts = leaf.split(separator: ".", omittingEmptySubsequences: false)
             return parts.count == 2 && parts.allSatisfy { Int($0) ?? 0 > 0 }
         }
@@ -295,7 +297,10 @@ final class Subtree {
                 "; in a container make it writable: podman run --security-opt unmask=/sys/fs/cgroup (or "
                 + "--systemd=always), docker run --cgroupns=private with a writable cgroup mount"
         case EACCES, EPERM:
-            sentence += "; run it as: systemd-run --user --scope -p Delegate=yes sergeantcg …"
+            sentence +=
+                access("/run/systemd/system", F_OK) == 0
+                ? "; have one delegated: systemd-run --user --scope -p Delegate=yes sergeantcg …"
+                : "; have root make one and give it to you (chown), then name it with --cgroup PATH"
         default: break
         }
         return SupervisorError(.noUsableCgroup, sentence)

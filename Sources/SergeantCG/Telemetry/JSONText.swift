@@ -28,6 +28,7 @@ struct JSONText {
         case .text(let text): string(text)
         case .integer(let number): bytes.append(contentsOf: String(number).utf8)
         case .unsigned(let number): bytes.append(contentsOf: String(number).utf8)
+        case .boolean(let flag): bytes.append(contentsOf: (flag ? "true" : "false").utf8)
         case .texts(let texts):
             bytes.append(UInt8(ascii: "["))
             for (index, text) in texts.enumerated() {

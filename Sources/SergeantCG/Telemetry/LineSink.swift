@@ -8,7 +8,7 @@ internal import Glibc
 /// started us share. So a pipe or terminal is opened anew for ourselves, a socket is written with
 /// `MSG_DONTWAIT`, and a pipe that may not be opened (it is another user's) is fed with splice(2), which can
 /// be told not to wait.
-package final class LineSink {
+final class LineSink {
     private enum Way {
         /// Our own open file, non-blocking; closed in the end.
         case own(Int32)
@@ -22,7 +22,7 @@ package final class LineSink {
     }
 
     /// What may wait for a reader, in bytes.
-    package static let capacity = 256 << 10
+    static let capacity = 256 << 10
 
     private let way: Way
     private var waiting: [UInt8] = []
@@ -46,12 +46,12 @@ package final class LineSink {
     }
 
     /// Lines wait, so the event loop is to say when ``readiness`` can be written.
-    package var isWaiting: Bool { start < waiting.count && !isBroken }
+    var isWaiting: Bool { start < waiting.count && !isBroken }
 
     var hasRoom: Bool { waiting.count - start < Self.capacity / 2 }
 
     /// The descriptor whose readiness for writing ends the waiting; nil where epoll cannot tell.
-    package var readiness: Int32? {
+    var readiness: Int32? {
         switch way {
         case .own(let own): own
         case .socket(let socket): socket
@@ -100,7 +100,7 @@ package final class LineSink {
     }
 
     /// Waits for a reader at most so long, in milliseconds; for the very end.
-    package func drain(milliseconds: Int32) {
+    func drain(milliseconds: Int32) {
         flush()
         guard isWaiting, let readiness else { return }
         var clock = timespec()

@@ -3,7 +3,7 @@ internal import Glibc
 public import Supervision
 
 /// The log of the program: one line per occurrence on a descriptor, as text or as JSON.
-public final class LogLines: Observer {
+public final class LogLines: BufferedObserver {
     public enum Format: Sendable {
         /// Upstream's: date, `Supervisor`, process ID, level, message.
         case text
@@ -12,7 +12,8 @@ public final class LogLines: Observer {
         case json
     }
 
-    package let sink: LineSink
+    private let sink: LineSink
+    private let process = getpid()
     private let format: Format
     private let least: Record.Level
 
@@ -29,15 +30,23 @@ public final class LogLines: Observer {
         write(Record(occurrence, names: names))
     }
 
-    package func write(_ record: Record) {
+    package var awaitedDescriptor: Int32? { sink.isWaiting ? sink.readiness : nil }
+
+    /// Waits a moment for a slow reader: the last words before the process ends.
+    package func finish() {
+        flush()
+        sink.drain(milliseconds: 500)
+    }
+
+    private func write(_ record: Record) {
         guard record.level >= least else { return }
         var now = timespec()
         // CLOCK_REALTIME cannot fail with a valid pointer.
         _ = clock_gettime(CLOCK_REALTIME, &now)
         switch format {
         case .json: sink.append(Self.json(record, at: now))
-        case .text: sink.append(Self.text(record, at: now, coloured: false))
-        case .colouredText: sink.append(Self.text(record, at: now, coloured: true))
+        case .text: sink.append(text(record, at: now, coloured: false))
+        case .colouredText: sink.append(text(record, at: now, coloured: true))
         }
     }
 
@@ -68,14 +77,14 @@ public final class LogLines: Observer {
         return text.bytes
     }
 
-    private static func text(_ record: Record, at time: timespec, coloured: Bool) -> [UInt8] {
+    private func text(_ record: Record, at time: timespec, coloured: Bool) -> [UInt8] {
         let names = ["DEBUG   ", "INFO    ", "WARNING ", "ERROR   ", "CRITICAL"]
         let colours = ["2", "0", "33", "31", "1;31"]
-        let date = localTime(time)
+        let date = Self.localTime(time)
         let level = names[record.level.rawValue]
         // A message may hold an exception's text; a log line stays one line.
-        let message = record.message.utf8.contains(UInt8(ascii: "\n")) ? escaped(record.message) : record.message
-        let line = "\(date) Supervisor   \(getpid()) \(level) \(message)"
+        let message = record.message.utf8.contains(UInt8(ascii: "\n")) ? Self.escaped(record.message) : record.message
+        let line = "\(date) Supervisor   \(process) \(level) \(message)"
         return Array((coloured ? "\u{1B}[\(colours[record.level.rawValue])m\(line)\u{1B}[0m\n" : line + "\n").utf8)
     }
 

@@ -6,6 +6,15 @@ public protocol Observer: AnyObject {
     func observe(_ occurrence: Occurrence, named names: Names)
 }
 
+/// An observer that holds back what its reader does not take: the event loop tells it when to try again.
+package protocol BufferedObserver: Observer {
+    /// The descriptor whose readiness for writing ends the waiting; nil while nothing waits.
+    var awaitedDescriptor: Int32? { get }
+
+    /// Writes what it can without waiting. Called at the end of every turn of the loop.
+    func flush()
+}
+
 /// How groups, workers and their cgroups are called: what turns numbers into words.
 public struct Names: Sendable {
     public struct Group: Sendable {

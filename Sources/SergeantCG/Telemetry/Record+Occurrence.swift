@@ -60,7 +60,7 @@ extension Record {
                 names)
             add("oom_kills", .unsigned(kills))
             add("oom_scope", .text(scope.rawValue))
-            add("main_killed", .text(mainKilled ? "yes" : "no"))
+            add("main_killed", .boolean(mainKilled))
         case .workerLeftovers(let id, let pid):
             self.init(
                 .warning, "worker_leftovers",

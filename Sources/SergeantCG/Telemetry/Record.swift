@@ -21,6 +21,7 @@ public struct Record: Sendable {
         case text(String)
         case integer(Int64)
         case unsigned(UInt64)
+        case boolean(Bool)
         case texts([String])
     }
 

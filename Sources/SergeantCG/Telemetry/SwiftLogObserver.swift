@@ -27,6 +27,7 @@ public final class SwiftLogObserver: Observer {
                 case .text(let text): .string(text)
                 case .integer(let number): .stringConvertible(number)
                 case .unsigned(let number): .stringConvertible(number)
+                case .boolean(let flag): .stringConvertible(flag)
                 case .texts(let texts): .array(texts.map { .string($0) })
                 }
         }
