@@ -46,5 +46,14 @@ let package = Package(
         // Needs root and a writable cgroup2 mount; no controller.
         .testTarget(
             name: "NativeCgroupTests", dependencies: ["CLinux", "CgroupKit"], swiftSettings: strict),
+        .target(
+            name: "SupervisionSimulation", dependencies: ["Supervision"],
+            path: "Tests/SupervisionSimulation/Simulator", swiftSettings: strict),
+        .executableTarget(
+            name: "supervision-simulation", dependencies: ["Supervision", "SupervisionSimulation"],
+            path: "Tests/SupervisionSimulation/Command", swiftSettings: strict),
+        .testTarget(
+            name: "SupervisionTests", dependencies: ["Supervision", "SupervisionSimulation"],
+            swiftSettings: strict),
     ]
 )

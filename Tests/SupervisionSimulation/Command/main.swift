@@ -1,0 +1,50 @@
+import Glibc
+import SupervisionSimulation
+
+/// `supervision-simulation [--events N] [--seed N]`: plays random histories and checks every step.
+func run(_ arguments: [String]) -> Int32 {
+    var events = 1_000_000
+    var seed = UInt64.random(in: 0 ... .max)
+    var rest = arguments[...]
+    while let argument = rest.popFirst() {
+        switch (argument, rest.popFirst()) {
+        case ("--events", let value?) where (Int(value) ?? 0) > 0: events = Int(value) ?? events
+        case ("--seed", let value?) where UInt64(value) != nil: seed = UInt64(value) ?? seed
+        default:
+            say("usage: supervision-simulation [--events NUMBER] [--seed NUMBER]; not understood: \(argument)")
+            return 64
+        }
+    }
+    print("seed \(seed)")
+    var simulation = Simulation(seed: seed)
+    let clock = ContinuousClock()
+    let began = clock.now
+    var nextProgress = began + .seconds(1)
+    do {
+        try simulation.run(events: events) { score in
+            guard clock.now >= nextProgress else { return }
+            nextProgress += .seconds(1)
+            say("\(score.events) of \(events) events, \(score.histories) histories")
+        }
+    } catch {
+        say("seed \(error.seed), history \(error.history), step \(error.step)")
+        for line in error.trace { say(line) }
+        say("violated: \(error.violation.invariant.rawValue): \(error.violation.sentence)")
+        return 1
+    }
+    let seconds = max((clock.now - began) / .seconds(1), 0.001)
+    let score = simulation.score
+    for (kind, count) in score.eventKinds { print("event \(kind) \(count)") }
+    for (kind, count) in score.actionKinds { print("action \(kind) \(count)") }
+    print(
+        "\(score.events) events in \(score.histories) histories, \(Int(seconds * 1000)) ms, "
+            + "\(Int(Double(score.events) / seconds)) events/s, seed \(seed), no violation")
+    return 0
+}
+
+func say(_ line: String) {
+    let bytes = Array((line + "\n").utf8)
+    _ = write(2, bytes, bytes.count)
+}
+
+exit(run(Array(CommandLine.arguments.dropFirst())))

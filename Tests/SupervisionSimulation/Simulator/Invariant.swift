@@ -1,0 +1,71 @@
+/// What must hold after every step of every history. Each is checked by the ledger, from events and actions
+/// alone, with none of supervision's own code.
+package enum Invariant: String, CaseIterable, Sendable {
+    /// At most one incarnation of a slot is not on its way out.
+    case oneNotDraining
+    /// The numbers of a slot's incarnations rise by one; none is used twice.
+    case numbersRise
+    /// Each started incarnation is said to have ended exactly once, in the step that learns of it.
+    case endsOnce
+    /// The reason of an end is the first cause that was acted on, else what the exit itself says.
+    case rightReason
+    /// "was respawned as": the predecessor that is named is the slot's last one before.
+    case rightPredecessor
+    /// A respawn waits for its back-off: initial, doubled with each failure in a row, jittered by a fifth, at
+    /// most the maximum; forgotten after a healthy run or a success; and no wait that is not due.
+    case backOffKept
+    /// Two starts of one slot are a tenth of a second apart at least; that it is paced is said once.
+    case paced
+    /// No event for an incarnation that is gone leads to an action, and no action names one.
+    case nothingForTheGone
+    /// More failures than allowed within the window fail the group at that step, no fewer do.
+    case intensityKept
+    /// A worker that cannot run fails its group before the group's first readiness, never after.
+    case fatalBeforeReady
+    /// The stop signal comes with `memory.high` lifted; in a breach `memory.max` is bounded in between.
+    case drainOrder
+    /// No worker that got the stop signal runs on past its grace (and the allowance for throttling) unkilled.
+    case killedAfterGrace
+    /// No kill before the grace is over, unless a second request took the grace away.
+    case graceKept
+    /// The stop signal comes at most once in an incarnation's life, and so does the one for leftovers.
+    case signalsOnce
+    /// A second request kills at once whatever runs, and whatever is just being started as soon as it runs.
+    case secondStopKills
+    /// A stop reaches every worker in the step in which it comes.
+    case stopReachesAll
+    /// After a stop all ends in bounded time, even if no worker ever obeys or dies.
+    case endsInBoundedTime
+    /// What does not die is not given up before it was killed five times over.
+    case givesUpLate
+    /// Nothing is started once a stop was told.
+    case noStartAfterStop
+    /// No more starts than allowed await their answer.
+    case startsInFlight
+    /// No start while two incarnations of the slot that may still run are on their way out.
+    case drainingBounded
+    /// `memory.high` and `memory.max` are never put below what was last measured.
+    case limitsAboveUse
+    /// A worker measured above its threshold is recycled in that step, one well below it never is.
+    case recyclesAtLimit
+    /// While a wire is slid the shared tick is set; while none is, it is not.
+    case slidWireWatched
+    /// A worker is said to be ready once, when it is; the supervisor once, when all workers are.
+    case readiness
+    /// A slot without a worker has a timer set, waits for a place among the starts, or for a predecessor.
+    case slotsStaffed
+    /// What is on its way out has a deadline set, or the host owes an answer.
+    case nothingForgotten
+    /// A cgroup is removed only after the end of its main process, and asked for once at a time.
+    case removesTheDead
+    /// No timer stays set for what is gone or ready, for a slot that is staffed, or after a stop.
+    case timersCleared
+    /// The finish comes once, in the step in which nothing is left after a stop, and nothing follows it.
+    case finishesOnce
+}
+
+/// An invariant that did not hold.
+package struct Violation: Error, Sendable {
+    package var invariant: Invariant
+    package var sentence: String
+}

@@ -1,0 +1,229 @@
+import Supervision
+
+/// The account of one history, kept from events and actions alone: what supervision was told and what it
+/// asked for. It shares no code with supervision, so that a mistake there is not repeated here.
+struct Ledger {
+    /// One incarnation.
+    struct Life {
+        let number: Int
+        let askedAt: Instant
+        /// Neither ended nor told to stop.
+        var isCurrent = true
+        var answered = false
+        var pid: Int32?
+        var failure: StartFailure?
+        var startTold = false
+        var readyAt: Instant?
+        var cause: Reason?
+        var leftAt: Instant?
+        var signalledAt: Instant?
+        var killedAt: Instant?
+        var kills = 0
+        /// It was killed before its start was answered, so once it runs it is to be killed at once.
+        var mustDieAtOnce = false
+        var exit: Exit?
+        var hasEnded = false
+        var leftoversSignalledAt: Instant?
+        var purges = 0
+        var failedRemovals = 0
+        var removalAsked = false
+        var isGone = false
+        /// Said to be stuck, its end is still to be told.
+        var isAbandoned = false
+        var timer: Instant?
+        var high: UInt64?
+        var observed = true
+        var measured: MemoryMeasurement?
+        var maxIsBounded = false
+
+        var mayRun: Bool { !hasEnded && !isGone }
+    }
+
+    struct SlotAccount {
+        let id: SlotID
+        var lives: [Life] = []
+        var lastNumber = 0
+        var lastStart: Instant?
+        var lastPID: (number: Int, pid: Int32)?
+        var failures = 0
+        var earliest = Instant(nanoseconds: 0)
+        var timer: Instant?
+        var toldOfPace = false
+        var isStaffed = false
+        var isReady = false
+        var slid = 0
+    }
+
+    struct GroupAccount {
+        let policy: GroupPolicy
+        var failures: [Instant] = []
+        var wasReady = false
+    }
+
+    /// What an action of this step must still bring.
+    struct Dues {
+        var backOff: [(place: Int, low: Duration, high: Duration, failures: Int)] = []
+        var tooManyFailures: Int?
+        var cannotRun: IncarnationID?
+        var stopRequested: IncarnationID?
+        var groupFailed = false
+        var supervisorReady = false
+    }
+
+    let layout: Layout
+    var groups: [GroupAccount]
+    var slots: [SlotAccount]
+    var now = Instant.origin
+    var event = Event.begin
+    var hasBegun = false
+    var stoppedAt: Instant?
+    var killRequestedAt: Instant?
+    /// All has ended by then.
+    var bound: Instant?
+    var outcome: Outcome?
+    var stoppedTold = false
+    var hasFinished = false
+    var wiresTimer: Instant?
+    var startsInFlight = 0
+    var unstaffed: Int
+    var readySlots = 0
+    var slidWires = 0
+    var living = 0
+    var wasReady = false
+    var dues = Dues()
+    private var steps = 0
+    private var touched: [Int] = []
+
+    /// The host delivers a timer this late at most.
+    static let lateness: Duration = .milliseconds(20)
+    /// The host answers a removal within this time.
+    static let removalAnswer: Duration = .seconds(1)
+
+    init(_ policies: [GroupPolicy]) {
+        layout = Layout(policies)
+        groups = policies.map { GroupAccount(policy: $0) }
+        slots = policies.enumerated().flatMap { group, policy in
+            (1...max(policy.workers, 1)).map { SlotAccount(id: SlotID(group: group, slot: $0)) }
+        }
+        unstaffed = slots.count
+    }
+
+    var isStopping: Bool { outcome != nil }
+
+    // MARK: A step
+
+    /// Takes in one step: the event, and the actions it led to.
+    mutating func enter(_ event: Event, at instant: Instant, _ actions: [Action]) throws(Violation) {
+        now = instant
+        self.event = event
+        steps += 1
+        if hasFinished {
+            guard actions.isEmpty else { throw violation(.finishesOnce, "\(actions[0]) after the finish") }
+            return
+        }
+        dues = Dues()
+        touched.removeAll(keepingCapacity: true)
+        let isKnown = note(event)
+        if !isKnown, let first = actions.first {
+            throw violation(.nothingForTheGone, "\(first) follows an event for what is not there")
+        }
+        for action in actions {
+            if hasFinished { throw violation(.finishesOnce, "\(action) after the finish") }
+            try enter(action)
+        }
+        try checkDues()
+        if dues.groupFailed || isAboutAll { touched = Array(slots.indices) }
+        for place in touched { try check(place) }
+        try checkWhole()
+        if steps % 256 == 0 { for place in slots.indices { try check(place) } }
+    }
+
+    private var isAboutAll: Bool {
+        switch event {
+        case .stop, .kill, .begin: true
+        case .incarnation, .timer: dues.stopRequested != nil
+        }
+    }
+
+    mutating func touch(_ place: Int) {
+        if touched.last != place { touched.append(place) }
+    }
+
+    func violation(_ invariant: Invariant, _ sentence: String) -> Violation {
+        Violation(invariant: invariant, sentence: sentence)
+    }
+
+    func index(of number: Int, at place: Int) -> Int? {
+        slots[place].lives.lastIndex { $0.number == number }
+    }
+
+    /// Where an incarnation stands that is not gone.
+    func find(_ id: IncarnationID) -> (place: Int, index: Int)? {
+        guard let place = layout.place(of: id.slot), let index = index(of: id.number, at: place) else { return nil }
+        return (place, index)
+    }
+
+    // MARK: What was told
+
+    /// Takes note of what the event says; false where it is about nothing that is there.
+    private mutating func note(_ event: Event) -> Bool {
+        switch event {
+        case .begin: hasBegun = true
+        case .stop:
+            guard stoppedAt == nil else { break }
+            stoppedAt = now
+            setBound()
+        case .kill:
+            guard killRequestedAt == nil else { break }
+            stoppedAt = stoppedAt ?? now
+            killRequestedAt = now
+            setBound()
+        case .timer(.wires):
+            if let due = wiresTimer, now >= due { wiresTimer = nil }
+        case .timer(.slot(let id)):
+            guard let place = layout.place(of: id) else { return false }
+            touch(place)
+            if let due = slots[place].timer, now >= due { slots[place].timer = nil }
+        case .timer(.incarnation(let id)):
+            guard let (place, index) = find(id) else { return false }
+            touch(place)
+            guard let due = slots[place].lives[index].timer, now >= due else { return false }
+            slots[place].lives[index].timer = nil
+        case .incarnation(let id, let input):
+            guard let (place, index) = find(id) else { return false }
+            touch(place)
+            let wasAnswered = slots[place].lives[index].answered
+            Self.note(input, &slots[place].lives[index])
+            if !wasAnswered, slots[place].lives[index].answered { startsInFlight -= 1 }
+        }
+        return true
+    }
+
+    private static func note(_ input: Incarnation.Input, _ life: inout Life) {
+        switch input {
+        case .started(let pid):
+            guard !life.answered else { return }
+            life.answered = true
+            life.pid = pid
+            life.mustDieAtOnce = life.kills > 0
+        case .startFailed(let failure):
+            guard !life.answered else { return }
+            life.answered = true
+            life.failure = failure
+        case .exited(let exit):
+            guard life.answered, life.failure == nil, life.exit == nil else { return }
+            life.exit = exit
+        case .measured(let measurement):
+            if life.isCurrent, life.answered { life.measured = measurement }
+        case .removed:
+            guard life.removalAsked else { return }
+            life.removalAsked = false
+            life.isGone = true
+        case .removalFailed:
+            guard life.hasEnded else { return }
+            life.removalAsked = false
+            life.failedRemovals += 1
+        case .ready, .counters, .emptied: break
+        }
+    }
+}

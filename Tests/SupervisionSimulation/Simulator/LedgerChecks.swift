@@ -1,0 +1,171 @@
+import Supervision
+
+/// What must hold once a step is entered whole.
+extension Ledger {
+    /// What this step owed was paid.
+    mutating func checkDues() throws(Violation) {
+        if let count = dues.tooManyFailures {
+            throw violation(.intensityKept, "\(count) failures within the window, and the group goes on")
+        }
+        if let id = dues.cannotRun {
+            throw violation(.fatalBeforeReady, "\(id) cannot run, and its group goes on")
+        }
+        if let id = dues.stopRequested, !isStopping {
+            throw violation(.stopReachesAll, "\(id) asked for the stop, and all goes on")
+        }
+        if dues.groupFailed, outcome != .failed {
+            throw violation(.stopReachesAll, "a group failed, and all goes on")
+        }
+        if stoppedAt != nil, !isStopping {
+            throw violation(.stopReachesAll, "the stop is not told")
+        }
+        if let due = dues.backOff.first {
+            throw violation(.backOffKept, "slot \(slots[due.place].id) does not tell of its back-off")
+        }
+    }
+
+    // MARK: A slot
+
+    mutating func check(_ place: Int) throws(Violation) {
+        for index in slots[place].lives.indices { try check(slots[place].lives[index], at: place) }
+        for life in slots[place].lives where life.isGone {
+            living -= 1
+            if life.timer != nil {
+                throw violation(.timersCleared, "a timer stays for number \(life.number) of \(slots[place].id)")
+            }
+        }
+        for life in slots[place].lives {
+            if let pid = life.pid, life.number >= slots[place].lastPID?.number ?? 0 {
+                slots[place].lastPID = (life.number, pid)
+            }
+        }
+        if slots[place].lives.contains(where: \.isGone) { slots[place].lives.removeAll(where: \.isGone) }
+        count(place)
+        if slots[place].timer != nil, isStopping || slots[place].lives.contains(where: \.isCurrent) {
+            throw violation(.timersCleared, "the timer of slot \(slots[place].id) stays set")
+        }
+    }
+
+    /// Brings the counts over all slots up to date.
+    private mutating func count(_ place: Int) {
+        let current = slots[place].lives.last(where: \.isCurrent)
+        let mayRun = slots[place].lives.count(where: \.mayRun)
+        let isStaffed = current != nil || slots[place].timer != nil || mayRun >= Tempo.drainingPerSlot
+        unstaffed += (isStaffed ? 0 : 1) - (slots[place].isStaffed ? 0 : 1)
+        slots[place].isStaffed = isStaffed
+        let isReady = current?.readyAt != nil
+        readySlots += (isReady ? 1 : 0) - (slots[place].isReady ? 1 : 0)
+        slots[place].isReady = isReady
+        let threshold = groups[slots[place].id.group].policy.memoryThreshold
+        let isSlid = current.map { threshold != nil && $0.answered && ($0.high != threshold || !$0.observed) }
+        let slid = isSlid == true ? 1 : 0
+        slidWires += slid - slots[place].slid
+        slots[place].slid = slid
+    }
+
+    private func check(_ life: Life, at place: Int) throws(Violation) {
+        let id = IncarnationID(slot: slots[place].id, number: life.number)
+        let policy = groups[id.group].policy
+        if life.exit != nil || life.failure != nil, !life.hasEnded {
+            throw violation(.endsOnce, "the end of \(id) is not told")
+        }
+        if life.pid != nil, !life.startTold {
+            throw violation(.endsOnce, "the start of \(id) is not told")
+        }
+        if life.hasEnded {
+            if !life.isGone, !life.removalAsked, life.timer == nil {
+                throw violation(.nothingForgotten, "\(id) is neither being removed nor awaited")
+            }
+            if life.purges == 0, let since = life.leftoversSignalledAt,
+                now > since + policy.stopTimeout + Self.lateness, !life.removalAsked, !life.isGone
+            {
+                throw violation(.killedAfterGrace, "what \(id) left behind runs on after its grace")
+            }
+            return
+        }
+        if life.isCurrent { return try checkCurrent(life, id, policy) }
+        if life.timer == nil { throw violation(.nothingForgotten, "\(id) leaves without a deadline") }
+        if life.answered, life.signalledAt == nil, life.kills == 0 {
+            throw violation(.stopReachesAll, "\(id) does not learn that it is to stop")
+        }
+        if life.mustDieAtOnce || (killRequestedAt != nil && life.kills == 0) {
+            throw violation(.secondStopKills, "\(id) is not killed at the second request")
+        }
+        if life.kills == 0, let since = life.signalledAt {
+            let allowance = life.cause == .memoryLimit ? Tempo.throttleAllowance : .zero
+            let end = since + policy.stopTimeout + allowance
+            let isDue = event == .timer(.incarnation(id)) && now >= end
+            if isDue || now > end + Self.lateness {
+                throw violation(.killedAfterGrace, "\(id) runs on after its grace")
+            }
+        }
+    }
+
+    private func checkCurrent(_ life: Life, _ id: IncarnationID, _ policy: GroupPolicy) throws(Violation) {
+        if isStopping { throw violation(.stopReachesAll, "\(id) works on after the stop") }
+        guard life.answered else { return }
+        if policy.readiness == .whenStarted || event == .incarnation(id, .ready), life.readyAt == nil {
+            throw violation(.readiness, "\(id) is ready, and nobody is told")
+        }
+        if life.readyAt != nil, life.timer != nil {
+            throw violation(.timersCleared, "\(id) is ready and has a deadline")
+        }
+        if life.readyAt == nil, policy.startTimeout != nil, life.timer == nil {
+            throw violation(.nothingForgotten, "\(id) may take for ever to be ready")
+        }
+        if case .incarnation(id, .measured(let measurement)) = event, let threshold = policy.memoryThreshold,
+            measurement.unreclaimable > threshold
+        {
+            throw violation(.recyclesAtLimit, "\(id) works on with \(measurement), threshold \(threshold)")
+        }
+    }
+
+    // MARK: The whole
+
+    mutating func checkWhole() throws(Violation) {
+        if isStopping {
+            if wiresTimer != nil { throw violation(.timersCleared, "the shared tick stays set after the stop") }
+            if living == 0, !hasFinished {
+                throw violation(.finishesOnce, "nothing is left, and it does not finish")
+            }
+            if let bound, now > bound {
+                throw violation(.endsInBoundedTime, "\(living) left \(now - (stoppedAt ?? now)) after the stop")
+            }
+            return
+        }
+        guard hasBegun else { return }
+        if unstaffed > 0, startsInFlight < Tempo.startsInFlight {
+            throw violation(.slotsStaffed, "\(unstaffed) slots without a worker, and nothing awaited")
+        }
+        if slidWires > 0, wiresTimer == nil {
+            throw violation(.slidWireWatched, "\(slidWires) wires are slid, and the tick is not set")
+        }
+        if slidWires == 0, wiresTimer != nil {
+            throw violation(.slidWireWatched, "the tick is set, and no wire is slid")
+        }
+        if readySlots == slots.count, !wasReady {
+            throw violation(.readiness, "all workers are ready, and the supervisor does not say so")
+        }
+        if dues.supervisorReady, readySlots != slots.count {
+            throw violation(.readiness, "the supervisor says ready with \(readySlots) of \(slots.count)")
+        }
+    }
+
+    /// Works out when all must have ended.
+    ///
+    /// A start that is not answered has one grace, then five kills; answered at the last moment it is a
+    /// running worker that has its own grace, the allowance, and five kills; then what it left behind
+    /// has the same once more, and a removal may be refused five times.
+    mutating func setBound() {
+        guard let stoppedAt else { return }
+        let kills = (Tempo.killRetry + Self.lateness) * Tempo.stuckAttempts
+        let removals = (Self.removalAnswer + Self.lateness) * (2 * Tempo.stuckAttempts) + kills
+        let ends = kills * 3 + removals
+        if let killRequestedAt {
+            bound = killRequestedAt + ends
+            return
+        }
+        let grace = groups.map(\.policy.stopTimeout).max() ?? .zero
+        bound = stoppedAt + (grace + Self.lateness) * 3 + Tempo.throttleAllowance + ends
+    }
+}

@@ -1,0 +1,289 @@
+import Supervision
+
+/// What observers are told, entered and compared with what the ledger knows itself.
+extension Ledger {
+    mutating func enter(_ occurrence: Occurrence) throws(Violation) {
+        switch occurrence {
+        case .supervisorReady:
+            guard !wasReady, !isStopping else {
+                throw violation(.readiness, "the supervisor is said to be ready once more, or while it stops")
+            }
+            wasReady = true
+            dues.supervisorReady = true
+        case .supervisorStopping(let cause): try enterStop(cause)
+        case .supervisorStopped(let told):
+            guard told == outcome, !stoppedTold else {
+                throw violation(.finishesOnce, "said to have stopped as \(told), expected \(outcome as Any)")
+            }
+            stoppedTold = true
+        case .workerStarted(let id, let pid, let replaces): try enterStarted(id, pid, replaces)
+        case .workerReady(let id, let pid): try enterReady(id, pid)
+        case .workerStopping(let id, _, let reason): try enterStopping(id, reason)
+        case .workerMemoryLimit(let id, _, let measurement, let limit):
+            guard measurement.unreclaimable > limit - limit / 32 else {
+                throw violation(.recyclesAtLimit, "\(id) said to be above \(limit) with \(measurement)")
+            }
+        case .workerExited(let id, let pid, let end): try enterExit(id, pid, end)
+        case .workerStuck(let id, _, _, _): try enterStuck(id)
+        case .workerBackoff(let id, let delay, let failures): try enterBackOff(id, delay, failures)
+        case .workerPaced(let id):
+            guard let place = layout.place(of: id), !slots[place].toldOfPace else {
+                throw violation(.paced, "slot \(id) is said to be paced a second time")
+            }
+            slots[place].toldOfPace = true
+        case .groupFailed(let group, let failure): try enterGroupFailure(group, failure)
+        case .supervisorStarted, .workerMemoryAlarm, .workerOOM, .workerLeftovers, .hostTrouble, .hostNotice:
+            break
+        }
+    }
+
+    private func known(_ id: IncarnationID, _ invariant: Invariant) throws(Violation) -> (Int, Int) {
+        guard let found = find(id) else {
+            throw violation(invariant, "\(id) is told of, which is gone or never was")
+        }
+        return found
+    }
+
+    // MARK: Start and readiness
+
+    private mutating func enterStarted(
+        _ id: IncarnationID, _ pid: Int32, _ replaces: Int32?
+    ) throws(Violation) {
+        let (place, index) = try known(id, .endsOnce)
+        let life = slots[place].lives[index]
+        guard life.pid == pid, !life.startTold else {
+            throw violation(.endsOnce, "\(id) is said to have started twice, or with another process")
+        }
+        guard replaces == slots[place].lastPID?.pid else {
+            throw violation(
+                .rightPredecessor, "\(id) replaces \(replaces as Any), expected \(slots[place].lastPID as Any)")
+        }
+        slots[place].lives[index].startTold = true
+    }
+
+    private mutating func enterReady(_ id: IncarnationID, _ pid: Int32) throws(Violation) {
+        let (place, index) = try known(id, .readiness)
+        let life = slots[place].lives[index]
+        guard life.readyAt == nil, life.pid == pid, life.isCurrent else {
+            throw violation(.readiness, "\(id) is said to be ready twice, or while it leaves")
+        }
+        let expected: Event =
+            switch groups[id.group].policy.readiness {
+            case .whenStarted: .incarnation(id, .started(pid: pid))
+            case .whenReported: .incarnation(id, .ready)
+            }
+        guard event == expected else {
+            throw violation(.readiness, "\(id) is said to be ready at \(event)")
+        }
+        slots[place].lives[index].readyAt = now
+        groups[id.group].wasReady = true
+    }
+
+    // MARK: The way out
+
+    private mutating func enterStopping(_ id: IncarnationID, _ reason: Reason) throws(Violation) {
+        let (place, index) = try known(id, .rightReason)
+        let life = slots[place].lives[index]
+        let isRight: Bool
+        switch (reason, event) {
+        case (.shutdown, _): isRight = isStopping
+        case (.memoryLimit, .incarnation(let told, .measured)): isRight = told == id && life.isCurrent
+        case (.startTimeout, .timer(.incarnation(let due))):
+            isRight = due == id && life.isCurrent && life.readyAt == nil
+        default: isRight = false
+        }
+        guard isRight, life.cause == nil || life.cause == reason else {
+            throw violation(.rightReason, "\(id) is said to stop for \(reason) at \(event)")
+        }
+        slots[place].lives[index].cause = reason
+        if life.isCurrent { leave(place, index, reason) }
+    }
+
+    private mutating func enterExit(
+        _ id: IncarnationID, _ pid: Int32?, _ end: Occurrence.End
+    ) throws(Violation) {
+        let (place, index) = try known(id, .endsOnce)
+        let life = slots[place].lives[index]
+        if life.hasEnded { throw violation(.endsOnce, "\(id) is said to have ended twice") }
+        guard end.exit == life.exit, end.failure == life.failure, pid == life.pid else {
+            throw violation(.endsOnce, "the end of \(id) does not tell what the host told")
+        }
+        let expected = life.cause ?? Self.reason(of: life, groups[id.group].policy.conduct)
+        guard end.reason == expected else {
+            throw violation(.rightReason, "\(id) ended as \(end.reason), expected \(expected as Any)")
+        }
+        if end.exit == nil, end.failure == nil { try giveUp(id, life, isStopping) }
+        slots[place].lives[index].hasEnded = true
+        slots[place].lives[index].isGone = life.isAbandoned
+        let cannotRun = life.failure?.isPermanent ?? life.exit?.report?.cannotLoad ?? false
+        if !isStopping {
+            if end.reason == .stopRequested {
+                dues.stopRequested = id
+            } else if cannotRun, !groups[id.group].wasReady {
+                dues.cannotRun = id
+            }
+        }
+        if life.isCurrent { leave(place, index, end.reason) }
+    }
+
+    private func giveUp(_ id: IncarnationID, _ life: Life, _ isStopping: Bool) throws(Violation) {
+        let patience = Tempo.killRetry * (Tempo.stuckAttempts - 1)
+        guard isStopping, life.kills >= Tempo.stuckAttempts, let killedAt = life.killedAt,
+            now >= killedAt + patience
+        else {
+            throw violation(.givesUpLate, "\(id) is given up after \(life.kills) kills")
+        }
+    }
+
+    private mutating func enterStuck(_ id: IncarnationID) throws(Violation) {
+        let (place, index) = try known(id, .givesUpLate)
+        guard isStopping else { return }
+        let life = slots[place].lives[index]
+        if life.hasEnded {
+            guard life.purges + life.failedRemovals >= Tempo.stuckAttempts else {
+                throw violation(.givesUpLate, "what \(id) left behind is given up too soon")
+            }
+        } else {
+            try giveUp(id, life, true)
+            if life.exit == nil, life.failure == nil { slots[place].lives[index].isAbandoned = true }
+        }
+        slots[place].lives[index].isGone = life.hasEnded
+    }
+
+    /// What an exit says by itself.
+    private static func reason(of life: Life, _ conduct: GroupPolicy.Conduct) -> Reason? {
+        if life.failure != nil { return .startFailed }
+        guard let exit = life.exit else { return nil }
+        let byStatus: Reason =
+            switch exit.status {
+            case .code(0): .finished
+            case .code: .failed
+            case .signal: .crashed
+            }
+        let told: Reason =
+            if conduct == .sergeant, let code = exit.report?.returnCode {
+                switch code {
+                case 0: .finished
+                case 4: .respawnRequested
+                case 5: .stopRequested
+                default: .failed
+                }
+            } else {
+                byStatus
+            }
+        let isFailure = told == .failed || told == .crashed
+        return isFailure && exit.memory.map { $0.oomKill > 0 } == true ? .oomKilled : told
+    }
+
+    /// The slot's working incarnation leaves: what its successor must wait for, worked out anew.
+    private mutating func leave(_ place: Int, _ index: Int, _ reason: Reason) {
+        slots[place].lives[index].isCurrent = false
+        slots[place].lives[index].leftAt = now
+        guard !isStopping, dues.cannotRun == nil, dues.stopRequested == nil else { return }
+        let group = slots[place].id.group
+        let policy = groups[group].policy
+        if Self.isFailure(reason), let limit = policy.intensity {
+            groups[group].failures.removeAll { now - $0 > limit.window }
+            groups[group].failures.append(now)
+            if groups[group].failures.count > limit.maximumFailures {
+                dues.tooManyFailures = groups[group].failures.count
+                return
+            }
+        }
+        let healthy = slots[place].lives[index].readyAt.map { now - $0 >= .seconds(10) } ?? false
+        switch reason {
+        case .finished, .respawnRequested, .stopRequested: slots[place].failures = 0
+        default: if healthy { slots[place].failures = 0 }
+        }
+        slots[place].earliest = now
+        guard Self.isFailure(reason), !healthy else { return }
+        slots[place].failures += 1
+        var base = policy.backOffInitial
+        for _ in 1..<slots[place].failures where base < policy.backOffMaximum { base *= 2 }
+        base = min(base, policy.backOffMaximum)
+        guard base > .zero else { return }
+        let low = base * 4 / 5
+        slots[place].earliest = now + low
+        dues.backOff.append((place, low, min(base * 6 / 5, policy.backOffMaximum), slots[place].failures))
+    }
+
+    private static func isFailure(_ reason: Reason) -> Bool {
+        switch reason {
+        case .failed, .crashed, .oomKilled, .watchdog, .startTimeout, .startFailed: true
+        default: false
+        }
+    }
+
+    // MARK: Giving up, stopping
+
+    private mutating func enterBackOff(
+        _ id: SlotID, _ delay: Duration, _ failures: Int
+    ) throws(Violation) {
+        guard let due = dues.backOff.first, slots[due.place].id == id else {
+            throw violation(.backOffKept, "slot \(id) backs off for \(delay), which nothing asks for")
+        }
+        dues.backOff.removeFirst()
+        let slack: Duration = .nanoseconds(1)
+        guard delay >= due.low - slack, delay <= due.high + slack, failures == due.failures else {
+            throw violation(
+                .backOffKept,
+                "slot \(id) backs off for \(delay) after \(failures) failures, expected \(due.low) to "
+                    + "\(due.high) after \(due.failures)")
+        }
+        slots[due.place].earliest = now + delay
+    }
+
+    private mutating func enterGroupFailure(
+        _ group: Int, _ failure: Occurrence.GroupFailure
+    ) throws(Violation) {
+        guard !isStopping else { throw violation(.intensityKept, "group \(group) fails after the stop") }
+        switch failure {
+        case .tooManyFailures(let count, _):
+            guard count == dues.tooManyFailures else {
+                throw violation(
+                    .intensityKept,
+                    "group \(group) fails for \(count) failures, expected \(dues.tooManyFailures as Any)")
+            }
+            dues.tooManyFailures = nil
+        case .cannotRun(let id):
+            guard id == dues.cannotRun else {
+                throw violation(.fatalBeforeReady, "group \(group) fails for \(id), which is not fatal")
+            }
+            dues.cannotRun = nil
+        }
+        dues.groupFailed = true
+    }
+
+    private mutating func enterStop(_ cause: Occurrence.StopCause) throws(Violation) {
+        guard !isStopping else { throw violation(.finishesOnce, "a second stop is told") }
+        switch cause {
+        case .request:
+            guard event == .stop || event == .kill else {
+                throw violation(.finishesOnce, "a requested stop is told at \(event)")
+            }
+            outcome = .stopped
+        case .worker(let id):
+            guard dues.stopRequested == id else {
+                throw violation(.finishesOnce, "\(id) is said to have asked for the stop")
+            }
+            outcome = .stopped
+        case .failure:
+            guard dues.groupFailed else {
+                throw violation(.finishesOnce, "a stop for a failure that was not told")
+            }
+            outcome = .failed
+        }
+        if stoppedAt == nil {
+            stoppedAt = now
+            setBound()
+        }
+        dues.backOff.removeAll()
+        for place in slots.indices {
+            for index in slots[place].lives.indices where slots[place].lives[index].isCurrent {
+                slots[place].lives[index].isCurrent = false
+                slots[place].lives[index].leftAt = now
+                slots[place].lives[index].cause = .shutdown
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+import Supervision
+
+/// How much was played, by kind.
+package struct Score: Sendable {
+    package var events = 0
+    package var histories = 0
+    private var eventCounts = [Int](repeating: 0, count: EventKind.allCases.count)
+    private var actionCounts = [Int](repeating: 0, count: ActionKind.allCases.count)
+
+    package var eventKinds: [(String, Int)] {
+        zip(EventKind.allCases, eventCounts).map { ("\($0.0)", $0.1) }
+    }
+
+    package var actionKinds: [(String, Int)] {
+        zip(ActionKind.allCases, actionCounts).map { ("\($0.0)", $0.1) }
+    }
+
+    mutating func count(_ event: Event, _ actions: [Action]) {
+        events += 1
+        eventCounts[EventKind(event).rawValue] += 1
+        for action in actions { actionCounts[ActionKind(action).rawValue] += 1 }
+    }
+}
+
+/// The kinds of event, each input to an incarnation a kind of its own.
+private enum EventKind: Int, CaseIterable {
+    case begin, stop, kill, timer
+    case started, startFailed, ready, counters, measured, exited, emptied, removed, removalFailed
+
+    init(_ event: Event) {
+        switch event {
+        case .begin: self = .begin
+        case .stop: self = .stop
+        case .kill: self = .kill
+        case .timer: self = .timer
+        case .incarnation(_, let input): self.init(input)
+        }
+    }
+
+    private init(_ input: Incarnation.Input) {
+        switch input {
+        case .started: self = .started
+        case .startFailed: self = .startFailed
+        case .ready: self = .ready
+        case .counters: self = .counters
+        case .measured: self = .measured
+        case .exited: self = .exited
+        case .emptied: self = .emptied
+        case .removed: self = .removed
+        case .removalFailed: self = .removalFailed
+        }
+    }
+}
+
+/// The kinds of action, each occurrence a kind of its own.
+private enum ActionKind: Int, CaseIterable {
+    case start, signal, signalLeftovers, kill, watchForEmptiness, measureMemory, setMemoryHigh
+    case setMemoryMax, observeMemoryEvents, remove, setTimer, cancelTimer, finish
+    case supervisorStarted, supervisorReady, supervisorStopping, supervisorStopped, workerStarted, workerReady, workerStopping, workerMemoryAlarm, workerMemoryLimit
+    case workerOOM, workerLeftovers, workerExited, workerStuck, workerBackoff, workerPaced, groupFailed, hostTrouble, hostNotice
+
+    init(_ action: Action) {
+        switch action {
+        case .start: self = .start
+        case .signal: self = .signal
+        case .signalLeftovers: self = .signalLeftovers
+        case .kill: self = .kill
+        case .watchForEmptiness: self = .watchForEmptiness
+        case .measureMemory: self = .measureMemory
+        case .setMemoryHigh: self = .setMemoryHigh
+        case .setMemoryMax: self = .setMemoryMax
+        case .observeMemoryEvents: self = .observeMemoryEvents
+        case .remove: self = .remove
+        case .setTimer: self = .setTimer
+        case .cancelTimer: self = .cancelTimer
+        case .finish: self = .finish
+        case .report(let occurrence): self.init(occurrence)
+        }
+    }
+
+    private init(_ occurrence: Occurrence) {
+        switch occurrence {
+        case .supervisorStarted: self = .supervisorStarted
+        case .supervisorReady: self = .supervisorReady
+        case .supervisorStopping: self = .supervisorStopping
+        case .supervisorStopped: self = .supervisorStopped
+        case .workerStarted: self = .workerStarted
+        case .workerReady: self = .workerReady
+        case .workerStopping: self = .workerStopping
+        case .workerMemoryAlarm: self = .workerMemoryAlarm
+        case .workerMemoryLimit: self = .workerMemoryLimit
+        case .workerOOM: self = .workerOOM
+        case .workerLeftovers: self = .workerLeftovers
+        case .workerExited: self = .workerExited
+        case .workerStuck: self = .workerStuck
+        case .workerBackoff: self = .workerBackoff
+        case .workerPaced: self = .workerPaced
+        case .groupFailed: self = .groupFailed
+        case .hostTrouble: self = .hostTrouble
+        case .hostNotice: self = .hostNotice
+        }
+    }
+}

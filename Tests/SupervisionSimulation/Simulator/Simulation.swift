@@ -1,0 +1,168 @@
+import Supervision
+
+/// Plays random histories against supervision, one after the other, until enough events were told.
+package struct Simulation {
+    /// A history that broke an invariant, with what a person needs to see it again.
+    package struct Failure: Error {
+        package var violation: Violation
+        package var seed: UInt64
+        package var history: Int
+        package var step: Int
+        package var trace: [String]
+    }
+
+    package let seed: UInt64
+    package private(set) var score = Score()
+    let sabotage: Sabotage?
+
+    package init(seed: UInt64, sabotage: Sabotage? = nil) {
+        self.seed = seed
+        self.sabotage = sabotage
+    }
+
+    /// - Parameter progress: called after each history.
+    package mutating func run(events: Int, progress: (Score) -> Void = { _ in }) throws(Failure) {
+        var seeds = SplitMix64(seed: seed)
+        while score.events < events {
+            var history = History(
+                seed: seeds.next(), longest: min(30_000, max(events / 4, 10)), sabotage: sabotage)
+            do {
+                try history.play(&score)
+            } catch {
+                throw Failure(
+                    violation: error, seed: seed, history: score.histories, step: score.events,
+                    trace: history.trace)
+            }
+            score.histories += 1
+            progress(score)
+        }
+    }
+}
+
+/// One history: a fresh configuration from its begin to its finish, and a little beyond.
+struct History {
+    private struct Step {
+        var at: Instant
+        var event: Event
+        var actions: [Action]
+    }
+
+    private let scenario: Scenario
+    private var supervision: Supervision
+    private var host: ModelHost
+    private var ledger: Ledger
+    private var random: SplitMix64
+    private var saboteur: Saboteur?
+    private var steps = 0
+    private var stopTold = false
+    private var now = Instant.origin
+    /// The last steps, a ring.
+    private var last: [Step] = []
+
+    private static let traceLength = 30
+
+    init(seed: UInt64, longest: Int, sabotage: Sabotage?) {
+        random = SplitMix64(seed: seed)
+        scenario = Scenario(&random, longest: longest)
+        supervision = Supervision(scenario.policies, seed: random.next())
+        host = ModelHost(scenario, seed: random.next())
+        ledger = Ledger(scenario.policies)
+        saboteur = sabotage.map { Saboteur($0) }
+    }
+
+    mutating func play(_ score: inout Score) throws(Violation) {
+        try step(.begin, &score)
+        while !host.hasFinished {
+            if !stopTold, steps >= scenario.stopAfter || host.queue.isEmpty { tellStop() }
+            guard let (happening, instant) = host.queue.next() else {
+                throw Violation(
+                    invariant: .endsInBoundedTime, sentence: "nothing will happen any more, and it did not finish")
+            }
+            now = max(instant, now)
+            host.now = now
+            guard let event = host.happen(happening) else { continue }
+            try step(event, &score)
+            disturb(event)
+        }
+        try goBeyond(&score)
+    }
+
+    private mutating func tellStop() {
+        stopTold = true
+        host.plan(.tell(.stop), in: .zero)
+        if scenario.stopsTwice { host.plan(.tell(.stop), in: .milliseconds(300)) }
+        guard let delay = scenario.killAfterStop else { return }
+        for number in 0...random.below(8) { host.plan(.tell(.kill), in: delay + .milliseconds(50) * number) }
+    }
+
+    /// Events that come again, and events that nobody sent.
+    private mutating func disturb(_ event: Event) {
+        if random.chance(scenario.repeated), case .incarnation = event {
+            host.plan(.tell(event), in: random.between(.microseconds(1), .seconds(5)))
+        }
+        if random.chance(scenario.stray) { host.plan(.tell(stray()), in: random.between(.microseconds(1), .seconds(1))) }
+    }
+
+    private mutating func stray() -> Event {
+        let slot = host.slotID(random.below(host.layout.count))
+        let place = host.layout.place(of: slot) ?? 0
+        let number = (host.cgroups[place].last?.number ?? 0) - random.below(3) + random.below(2)
+        var id = IncarnationID(slot: slot, number: number)
+        if random.chance(50) { id.slot.slot = 1000 }
+        if random.chance(50) { id.slot.group = random.pick([-1, 3]) }
+        switch random.below(8) {
+        case 0: return .timer(.slot(id.slot))
+        case 1: return .timer(.wires)
+        case 2: return .timer(.incarnation(id))
+        case 3: return .incarnation(id, .ready)
+        case 4: return .incarnation(id, .emptied)
+        case 5:
+            let unreclaimable = UInt64(random.below(512 << 20))
+            return .incarnation(
+                id,
+                .measured(MemoryMeasurement(current: unreclaimable + UInt64(random.below(512 << 20)), unreclaimable: unreclaimable)))
+        case 6: return .incarnation(id, .counters(MemoryCounters(high: UInt64(random.below(5)))))
+        default: return .begin
+        }
+    }
+
+    private mutating func step(_ event: Event, _ score: inout Score) throws(Violation) {
+        var actions = supervision.handle(event, at: now)
+        saboteur?.alter(&actions, event, now)
+        let taken = Step(at: now, event: event, actions: actions)
+        if last.count < Self.traceLength { last.append(taken) } else { last[steps % Self.traceLength] = taken }
+        steps += 1
+        score.count(event, actions)
+        try ledger.enter(event, at: now, actions)
+        host.now = now
+        host.perform(actions)
+    }
+
+    /// What still comes after the finish changes nothing.
+    private mutating func goBeyond(_ score: inout Score) throws(Violation) {
+        for event in [Event.stop, .kill, .begin, .timer(.wires)] { try step(event, &score) }
+        for _ in 0..<20 {
+            guard let (happening, instant) = host.queue.next() else { return }
+            now = max(instant, now)
+            host.now = now
+            if let event = host.happen(happening) { try step(event, &score) }
+        }
+    }
+
+    var trace: [String] {
+        let first = last.count < Self.traceLength ? 0 : steps % Self.traceLength
+        let policies = scenario.policies.map { "policy \(Self.brief($0))" }
+        return policies
+            + last.indices.map { last[(first + $0) % last.count] }.map { step in
+                let actions = step.actions.map { "\n        -> \(Self.brief($0))" }.joined()
+                return "\(step.at.nanoseconds) \(Self.brief(step.event))\(actions)"
+            }
+    }
+
+    /// Reads better without the module and the names of the types that are clear without.
+    private static func brief(_ value: Any) -> String {
+        "\(value)".replacing("Supervision.", with: "").replacing("IncarnationID", with: "")
+            .replacing("SlotID", with: "").replacing("Incarnation.Input.", with: "")
+            .replacing("Occurrence.", with: "")
+    }
+}
