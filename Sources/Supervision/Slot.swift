@@ -186,7 +186,6 @@ struct Slot: Hashable, Sendable {
             let consequence = body(&departing[place], &context)
             let incarnation = departing[place]
             result.answered = phase.awaitsStart && !incarnation.phase.awaitsStart
-            if let pid = incarnation.pid, current == nil { lastPID = pid }
             switch consequence {
             case .ended(let reason): result.ended = (incarnation, reason)
             case .gone: departing.remove(at: place)
