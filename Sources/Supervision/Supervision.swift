@@ -200,13 +200,16 @@ public struct Supervision: Sendable {
 
     /// One tick for all: short after a change, doubling while nothing changes, none where no wire is slid.
     private mutating func setWireTick(_ context: inout Context) {
-        if context.wiresMoved {
-            let mustShorten = wireInterval != Tempo.wireTickShortest
-            wireInterval = Tempo.wireTickShortest
-            if mustShorten { wireTickIsSet = false }
+        guard tally.needingLook > 0 else {
+            if wireTickIsSet { context.act(.cancelTimer(.wires)) }
+            wireTickIsSet = false
+            return
         }
-        guard !wireTickIsSet, !isStopping else { return }
-        guard tally.needingLook > 0 else { return }
+        if context.wiresMoved, wireInterval != Tempo.wireTickShortest {
+            wireInterval = Tempo.wireTickShortest
+            wireTickIsSet = false
+        }
+        guard !wireTickIsSet else { return }
         wireTickIsSet = true
         context.act(.setTimer(.wires, context.now + wireInterval))
     }
