@@ -73,23 +73,20 @@ struct Slot: Hashable, Sendable {
         let healthy = readyFor >= Tempo.healthyRun
         let delay = backOff.wait(
             after: reason.weight, healthy: healthy, policy: context.policy, random: &random)
+        var earliest = context.now + delay
         if delay > .zero {
             context.report(.workerBackoff(id, delay: delay, failures: backOff.failures))
-            wait(until: context.now + delay, &context)
-            return false
         }
-        if reason.weight != .failure, let lastStart, context.now - lastStart < Tempo.quickFinish {
-            let next = lastStart + Tempo.pace
-            if next > context.now {
-                if !toldOfPace {
-                    toldOfPace = true
-                    context.report(.workerPaced(id))
-                }
-                wait(until: next, &context)
-                return false
+        if let lastStart, context.now - lastStart < Tempo.quickFinish, earliest < lastStart + Tempo.pace {
+            earliest = lastStart + Tempo.pace
+            if !toldOfPace {
+                toldOfPace = true
+                context.report(.workerPaced(id))
             }
         }
-        return mayReplace()
+        guard earliest > context.now else { return mayReplace() }
+        wait(until: earliest, &context)
+        return false
     }
 
     private mutating func wait(until instant: Instant, _ context: inout Context) {

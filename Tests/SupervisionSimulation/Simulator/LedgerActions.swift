@@ -160,9 +160,7 @@ extension Ledger {
             }
             touch(place)
             let paced = slots[place].lastStart.map { $0 + Tempo.pace }
-            guard instant == max(slots[place].earliest, paced ?? instant) || instant == slots[place].earliest
-                || instant == paced
-            else {
+            guard instant == max(slots[place].earliest, paced ?? .origin), instant > now else {
                 throw violation(.backOffKept, "slot \(id) waits until \(instant), which nothing asks for")
             }
             slots[place].timer = instant
