@@ -75,7 +75,8 @@ public struct Incarnation: Hashable, Sendable {
     /// A measurement was asked for because the kernel raised an alarm.
     private var alarmed = false
     private var counters = MemoryCounters()
-    private var leftoversSignalled = false
+    /// False once it was killed, what it left behind was signalled, or a second request took the grace away.
+    private var hasGrace = true
     private var attempts = 0
     /// The last exit's report of a worker that cannot run; the group asks.
     private(set) var cannotRun = false
@@ -108,9 +109,7 @@ public struct Incarnation: Hashable, Sendable {
         case (.starting, .started(let pid)):
             return start(pid, &context)
         case (.aborting, .started(let pid)):
-            _ = start(pid, &context)
-            sendStop(&context, extra: .zero)
-            return nil
+            return startTooLate(pid, &context)
         case (.starting, .startFailed(let failure)), (.aborting, .startFailed(let failure)):
             return end(cause ?? .startFailed, exit: nil, failure: failure, &context)
 
@@ -153,7 +152,9 @@ public struct Incarnation: Hashable, Sendable {
         case (.starting, .kill(let reason)):
             let consequence = abort(reason, &context)
             return killAgain(&context) ?? consequence
-        case (.aborting, .kill), (.aborting, .deadline):
+        case (.aborting, .kill):
+            return hasGrace ? killAgain(&context) : nil
+        case (.aborting, .deadline):
             return killAgain(&context)
 
         case (.up, .stop(let reason)), (.ready, .stop(let reason)):
@@ -172,22 +173,25 @@ public struct Incarnation: Hashable, Sendable {
         case (.draining, .kill), (.draining, .deadline):
             kill(.killing, &context)
             return nil
-        case (.killing, .kill), (.killing, .deadline):
+        case (.killing, .deadline):
             return killAgain(&context)
 
         case (.lingering, .kill), (.lingering, .deadline):
             context.act(.watchForEmptiness(id))
             kill(.purging, &context)
             return nil
-        case (.purging, .kill), (.purging, .deadline):
+        case (.purging, .deadline):
             return killAgain(&context)
 
+        case (.removing, .kill):
+            hasGrace = false
+            return nil
         case (.removing, .deadline):
             clearDeadline(&context)
             context.act(.remove(id))
             return nil
 
-        // Stopped already, or nothing to stop, to await or to look at.
+        // Stopped or killed already, or nothing to stop, to await or to look at.
         case (.starting, _), (.aborting, _), (.up, _), (.ready, _), (.draining, _), (.killing, _),
             (.lingering, _), (.purging, _), (.removing, _), (.gone, _):
             return nil
@@ -200,7 +204,6 @@ public struct Incarnation: Hashable, Sendable {
         self.pid = pid
         startedAt = context.now
         context.report(.workerStarted(id, pid: pid, replaces: predecessor))
-        guard phase == .starting else { return .running }
         phase = .up
         switch context.policy.readiness {
         case .whenStarted:
@@ -212,6 +215,20 @@ public struct Incarnation: Hashable, Sendable {
             }
             return .running
         }
+    }
+
+    /// The answer to a start that is not wanted any more.
+    private mutating func startTooLate(_ pid: Int32, _ context: inout Context) -> Consequence? {
+        self.pid = pid
+        startedAt = context.now
+        context.report(.workerStarted(id, pid: pid, replaces: predecessor))
+        liftWire(&context)
+        if hasGrace {
+            sendStop(&context, extra: .zero)
+        } else {
+            kill(.killing, &context)
+        }
+        return nil
     }
 
     private mutating func becomeReady(_ context: inout Context) {
@@ -251,12 +268,14 @@ public struct Incarnation: Hashable, Sendable {
 
     private mutating func kill(_ next: Phase, _ context: inout Context) {
         phase = next
+        hasGrace = false
         attempts = 1
         context.act(.kill(id))
         setDeadline(context.now + Tempo.killRetry, &context)
     }
 
     private mutating func killAgain(_ context: inout Context) -> Consequence? {
+        hasGrace = false
         attempts += 1
         context.act(.kill(id))
         return stuck(errno: 0, retryAfter: Tempo.killRetry, &context)
@@ -298,7 +317,6 @@ public struct Incarnation: Hashable, Sendable {
         reportEnd(reason, exit: exit, failure: failure, &context)
         clearDeadline(&context)
         wire = nil
-        leftoversSignalled = phase == .killing
         attempts = 0
         phase = .removing
         context.act(.remove(id))
@@ -334,13 +352,13 @@ public struct Incarnation: Hashable, Sendable {
         guard errno == busy, attempts < Tempo.stuckAttempts else {
             return stuck(errno: errno, retryAfter: Tempo.killRetry, &context)
         }
-        if leftoversSignalled {
+        if !hasGrace {
             context.act(.watchForEmptiness(id))
             context.act(.kill(id))
             phase = .purging
             setDeadline(context.now + Tempo.killRetry, &context)
         } else {
-            leftoversSignalled = true
+            hasGrace = false
             context.report(.workerLeftovers(id, pid: pid))
             context.act(.signalLeftovers(id))
             context.act(.watchForEmptiness(id))
