@@ -14,9 +14,9 @@ struct Sergeantcg: ParsableCommand {
         discussion: """
             The three options that matter first:
 
-              --concurrent-workers 4            how many
-              --max-worker-memory-usage 400M    recycle a worker, gracefully, that holds more
-              --memory-max 512M                 the kernel kills a worker that takes more
+              --concurrent-workers 4           how many
+              --max-worker-memory-usage 400M   a worker that holds more is recycled
+              --memory-max 512M                one that takes more is killed
 
             Try it:  sergeantcg --concurrent-workers 4 --memory-max 512M -- ./worker
             All options:  sergeantcg run --help

@@ -20,17 +20,15 @@ struct Run: ParsableCommand {
     @Argument(parsing: .postTerminator, help: "The worker's program and its arguments, after --.")
     var command: [String] = []
 
-    func validate() throws {
-        if let fault = try supervisorConfiguration().fault {
+    func run() throws {
+        let configuration = try supervisorConfiguration()
+        if let fault = configuration.fault {
             throw ValidationError(fault.prefix(1).uppercased() + fault.dropFirst())
         }
-    }
-
-    func run() throws {
         let log = LogLines(
             descriptor: STDERR_FILENO, format: supervisor.logFormat.lines, least: supervisor.logLevel.record)
         defer { log.finish() }
-        let outcome = try Supervisor(supervisorConfiguration()).run(observers: [log, ServiceNotification()])
+        let outcome = try Supervisor(configuration).run(observers: [log, ServiceNotification()])
         if outcome == .failed, !supervisor.legacyExitCodes { throw ExitCode(1) }
     }
 
@@ -42,10 +40,10 @@ struct Run: ParsableCommand {
 
     private func group() throws -> GroupConfiguration {
         GroupConfiguration(
-            program: try program(), workers: workers.concurrentWorkers.number, limits: limits.limits,
-            stopSignal: life.stopSignal.number, stopTimeout: life.stopTimeout.duration,
-            startTimeout: life.startTimeout.limit, backOffInitial: life.backoffInitial.duration,
-            backOffMaximum: life.backoffMax.duration, intensity: life.maxFailures?.intensity)
+            program: try program(), workers: workers.concurrentWorkers, limits: limits.limits,
+            stopSignal: life.stopSignal, stopTimeout: life.stopTimeout,
+            startTimeout: life.startTimeout == .zero ? nil : life.startTimeout, backOffInitial: life.backoffInitial,
+            backOffMaximum: life.backoffMax, intensity: life.maxFailures)
     }
 
     private func program() throws -> GroupConfiguration.Program {
@@ -66,8 +64,11 @@ struct Run: ParsableCommand {
 }
 
 struct WorkerOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("How many workers; auto: one for each CPU that may be used.", valueName: "N|auto"))
-    var concurrentWorkers = WorkerCount(number: 1)
+    @Option(
+        help: ArgumentHelp(
+            "How many workers; auto: one for each CPU that may be used. (default: 1)", valueName: "N|auto"),
+        transform: WorkerCount.parse)
+    var concurrentWorkers = 1
 
     @Option(help: ArgumentHelp("The Python module of a sergeant worker.", valueName: "module"))
     var workerModule: String?
@@ -82,44 +83,68 @@ struct WorkerOptions: ParsableArguments {
 struct LimitOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Recycle a worker that holds more than this and cannot give it back (memory.high).", valueName: "size"))
+            "Recycle a worker that holds more than this and cannot give it back (memory.high).",
+            valueName: "size"),
+        transform: Size.parse)
     var maxWorkerMemoryUsage: Size?
 
-    @Option(help: ArgumentHelp("The kernel kills a worker that takes more (memory.max).", valueName: "size"))
+    @Option(
+        help: ArgumentHelp("The kernel kills a worker that takes more (memory.max).", valueName: "size"),
+        transform: Size.parse)
     var memoryMax: Size?
 
-    @Option(help: ArgumentHelp("Swap a worker may use (memory.swap.max); none where memory is limited.", valueName: "size"))
+    @Option(
+        help: ArgumentHelp(
+            "Swap a worker may use (memory.swap.max); none where memory is limited.", valueName: "size"),
+        transform: Size.parse)
     var swapMax: Size?
 
-    @Option(help: ArgumentHelp("Processes and threads a worker may have (pids.max).", valueName: "count"))
+    @Option(
+        help: ArgumentHelp("Processes and threads a worker may have (pids.max).", valueName: "count"),
+        transform: Count.parse)
     var pidsMax: Count?
 
     var limits: Limits {
         Limits(
-            memoryThreshold: maxWorkerMemoryUsage?.limit, memoryMax: memoryMax?.limit, swapMax: swapMax?.bytes,
-            pidsMax: pidsMax?.limit)
+            memoryThreshold: maxWorkerMemoryUsage?.limit, memoryMax: memoryMax?.limit,
+            swapMax: swapMax?.bytes, pidsMax: pidsMax?.limit)
     }
 }
 
 struct LifeOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The signal that asks a worker to stop.", valueName: "signal"))
-    var stopSignal = SignalName(number: SIGTERM)
-
-    @Option(help: ArgumentHelp("From the stop signal to the kill.", valueName: "time"))
-    var stopTimeout = Time(duration: .seconds(8))
-
-    @Option(help: ArgumentHelp("From the start to readiness; 0: for ever.", valueName: "time"))
-    var startTimeout = Time(duration: .zero)
-
-    @Option(help: ArgumentHelp("The wait after a first failure; doubled after each further one.", valueName: "time"))
-    var backoffInitial = Time(duration: .milliseconds(200))
-
-    @Option(help: ArgumentHelp("The longest wait after failures.", valueName: "time"))
-    var backoffMax = Time(duration: .seconds(30))
+    @Option(
+        help: ArgumentHelp("The signal that asks a worker to stop. (default: TERM)", valueName: "signal"),
+        transform: SignalName.parse)
+    var stopSignal = SIGTERM
 
     @Option(
-        help: ArgumentHelp("Give up after more than N failures within so many seconds.", valueName: "N/seconds"))
-    var maxFailures: FailureLimit?
+        help: ArgumentHelp("From the stop signal to the kill. (default: 8)", valueName: "time"),
+        transform: Time.parse)
+    var stopTimeout = Duration.seconds(8)
+
+    @Option(
+        help: ArgumentHelp("From the start to readiness. (default: 0, for ever)", valueName: "time"),
+        transform: Time.parse)
+    var startTimeout = Duration.zero
+
+    @Option(
+        help: ArgumentHelp(
+            "The wait after a first failure; doubled after each further one. (default: 200ms)",
+            valueName: "time"),
+        transform: Time.parse)
+    var backoffInitial = Duration.milliseconds(200)
+
+    @Option(
+        help: ArgumentHelp("The longest wait after failures. (default: 30)", valueName: "time"),
+        transform: Time.parse)
+    var backoffMax = Duration.seconds(30)
+
+    @Option(
+        help: ArgumentHelp(
+            "Give up after more than N failures within so many seconds. (default: never)",
+            valueName: "N/seconds"),
+        transform: FailureLimit.parse)
+    var maxFailures: GroupPolicy.Intensity?
 }
 
 struct SupervisorOptions: ParsableArguments {

@@ -3,14 +3,21 @@ internal import Glibc
 internal import SergeantCG
 internal import Supervision
 
-struct Size: ExpressibleByArgument {
+/// What an option's value must look like, for the one who wrote another.
+struct ValueFault: Error, CustomStringConvertible {
+    var description: String
+}
+
+/// An amount of memory, as a number of bytes.
+struct Size {
     var bytes: UInt64
 
-    init?(argument: String) {
-        switch Quantity.size(argument) {
-        case .bytes(let bytes): self.bytes = bytes
-        case .percent(let percent): bytes = UInt64(Double(Capacity.memory()) * percent / 100)
-        case nil: return nil
+    @Sendable static func parse(_ text: String) throws -> Size {
+        switch Quantity.size(text) {
+        case .bytes(let bytes): return Size(bytes: bytes)
+        case .percent(let percent): return Size(bytes: UInt64(Double(Capacity.memory()) * percent / 100))
+        case nil:
+            throw ValueFault(description: "a size is a number of bytes, or one with K, M, G or T, or with %")
         }
     }
 
@@ -18,99 +25,64 @@ struct Size: ExpressibleByArgument {
     var limit: UInt64? { bytes == 0 ? nil : bytes }
 }
 
-struct Count: ExpressibleByArgument {
+/// A whole number that is a limit.
+struct Count {
     var number: UInt64
 
-    init?(argument: String) {
-        guard let number = Quantity.count(argument) else { return nil }
-        self.number = number
+    @Sendable static func parse(_ text: String) throws -> Count {
+        guard let number = Quantity.count(text) else { throw ValueFault(description: "it takes a whole number") }
+        return Count(number: number)
     }
 
     var limit: UInt64? { number == 0 ? nil : number }
 }
 
-struct WorkerCount: ExpressibleByArgument, CustomStringConvertible {
-    var number: Int
-
-    init(number: Int) {
-        self.number = number
-    }
-
-    init?(argument: String) {
-        if argument == "auto" {
-            number = Capacity.processors()
-        } else {
-            guard let count = Quantity.count(argument), count <= 1_000_000 else { return nil }
-            number = Int(count)
+/// How many workers.
+enum WorkerCount {
+    @Sendable static func parse(_ text: String) throws -> Int {
+        if text == "auto" { return Capacity.processors() }
+        guard let count = Quantity.count(text), count <= 1_000_000 else {
+            throw ValueFault(description: "it takes a whole number up to 1000000, or auto")
         }
-    }
-
-    var description: String { "\(number)" }
-    var defaultValueDescription: String { description }
-}
-
-struct Time: ExpressibleByArgument {
-    var duration: Duration
-
-    init(duration: Duration) {
-        self.duration = duration
-    }
-
-    init?(argument: String) {
-        guard let duration = Quantity.duration(argument) else { return nil }
-        self.duration = duration
-    }
-
-    /// 0 is no limit.
-    var limit: Duration? { duration == .zero ? nil : duration }
-
-    var defaultValueDescription: String {
-        let milliseconds = duration.microseconds / 1000
-        return milliseconds % 1000 == 0 ? "\(milliseconds / 1000)s" : "\(milliseconds)ms"
+        return Int(count)
     }
 }
 
-struct FailureLimit: ExpressibleByArgument {
-    var intensity: GroupPolicy.Intensity?
+/// A length of time.
+enum Time {
+    @Sendable static func parse(_ text: String) throws -> Duration {
+        guard let duration = Quantity.duration(text) else {
+            throw ValueFault(description: "a time is a number of seconds, or one with ms, s, min or h")
+        }
+        return duration
+    }
+}
 
-    init?(argument: String) {
-        let parts = argument.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+/// `N/SECONDS`; 0 never gives up.
+enum FailureLimit {
+    @Sendable static func parse(_ text: String) throws -> GroupPolicy.Intensity? {
+        if Quantity.count(text) == 0 { return nil }
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map { String($0) }
         guard parts.count == 2, let count = Quantity.count(parts[0]), count < 1_000_000,
             let window = Quantity.duration(parts[1]), window > .zero
-        else {
-            guard Quantity.count(argument) == 0 else { return nil }
-            return
-        }
-        intensity = GroupPolicy.Intensity(maximumFailures: Int(count), window: window)
+        else { throw ValueFault(description: "it takes a count and a time, as in 5/60") }
+        return GroupPolicy.Intensity(maximumFailures: Int(count), window: window)
     }
 }
 
-struct SignalName: ExpressibleByArgument {
+/// A signal by name or number.
+enum SignalName {
     private static let names: [String: Int32] = [
         "HUP": SIGHUP, "INT": SIGINT, "QUIT": SIGQUIT, "ABRT": SIGABRT, "USR1": SIGUSR1, "USR2": SIGUSR2,
         "ALRM": SIGALRM, "TERM": SIGTERM, "CONT": SIGCONT, "WINCH": SIGWINCH, "KILL": SIGKILL,
     ]
 
-    var number: Int32
-
-    init(number: Int32) {
-        self.number = number
-    }
-
-    init?(argument: String) {
-        let upper = argument.uppercased()
+    @Sendable static func parse(_ text: String) throws -> Int32 {
+        let upper = text.uppercased()
         let name = upper.hasPrefix("SIG") ? String(upper.dropFirst(3)) : upper
-        if let number = Self.names[name] {
-            self.number = number
-        } else if let number = Int32(argument), (1...64).contains(number) {
-            self.number = number
-        } else {
-            return nil
-        }
-    }
-
-    var defaultValueDescription: String {
-        Self.names.first { $0.value == number }?.key ?? "\(number)"
+        if let number = names[name] { return number }
+        if let number = Int32(text), (1...64).contains(number) { return number }
+        throw ValueFault(description: "it takes a signal such as TERM, INT or 15")
     }
 }
 
