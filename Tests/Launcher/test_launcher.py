@@ -118,6 +118,14 @@ class LauncherTests(unittest.TestCase):
         self.addCleanup(run.process.kill)
         return run
 
+    def wait_for(self, name, run):
+        """Waits until the worker has made the file."""
+        deadline = time.monotonic() + DEADLINE
+        while not (self.directory / name).exists():
+            self.assertIsNone(run.process.poll(), 'the worker ended without making ' + name)
+            self.assertLess(time.monotonic(), deadline, 'the worker did not make ' + name)
+            time.sleep(0.01)
+
     def launch(self, body, **options):
         run = self.start(body, **options)
         messages, status = run.finish()
@@ -428,8 +436,7 @@ class LauncherTests(unittest.TestCase):
                     raise Exception('x' * 1500000)
         ''')
         # Unread, the message fills the socket, and the signals come while it is being written.
-        while not (self.directory / 'ticking').exists() and run.process.poll() is None:
-            time.sleep(0.01)
+        self.wait_for('ticking', run)
         messages, status = run.finish()
         self.output = run.output
         self.assert_finished(messages, status, 6, ('loaded', 'finished'))
@@ -495,9 +502,7 @@ class LauncherTests(unittest.TestCase):
                         open('the end has begun', 'w').close()
                         time.sleep(3600)
         ''')
-        begun = self.directory / 'the end has begun'
-        while not begun.exists() and run.process.poll() is None:
-            time.sleep(0.01)
+        self.wait_for('the end has begun', run)
         run.process.send_signal(signal.SIGTERM)
         messages, status = run.finish()
         self.assertEqual(self.events(messages), ['loaded', 'ready', 'finished'])
