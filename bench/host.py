@@ -1,0 +1,131 @@
+"""What the kernel says of this machine, its processes and its cgroups."""
+
+import ctypes
+import os
+import pathlib
+import platform
+import signal
+import time
+
+PROC = pathlib.Path("/proc")
+
+
+class Failure(Exception):
+    """Ends the benchmark; one sentence a person can act on."""
+
+
+def monotonic_ns():
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+
+
+def machine():
+    model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo")
+                  if line.startswith("model name")), platform.machine())
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "processor": model,
+        "kernel": platform.release(),
+        "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "load_average": round(os.getloadavg()[0], 2),
+    }
+
+
+def adopt_orphans():
+    """Makes this process the subreaper (prctl(2)), so that no supervisor can leave a process we do not find."""
+    PR_SET_CHILD_SUBREAPER = 36
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise Failure(f"prctl PR_SET_CHILD_SUBREAPER: {os.strerror(ctypes.get_errno())}")
+
+
+def descendants(ancestor):
+    """PIDs of every process below `ancestor`, zombies included."""
+    children = {}
+    for entry in PROC.iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            children.setdefault(parent, []).append(int(entry.name))
+    found, waiting = [], [ancestor]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        found += below
+        waiting += below
+    return found
+
+
+def kill_descendants():
+    """Kills and reaps everything this process started, directly or not."""
+    while found := descendants(os.getpid()):
+        for pid in found:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            pass
+        time.sleep(0.005)
+
+
+def voluntary_switches(pid):
+    """Voluntary context switches of all threads of `pid`: how often it went to sleep, so how often it woke."""
+    total = 0
+    for status in PROC.glob(f"{pid}/task/*/status"):
+        for line in status.read_text().splitlines():
+            if line.startswith("voluntary_ctxt_switches"):
+                total += int(line.split()[1])
+    return total
+
+
+def memory_kb(pid):
+    """(RSS, private dirty) of `pid` in kB, from smaps_rollup."""
+    fields = {}
+    for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines()[1:]:
+        name, value = line.split(":")
+        fields[name] = int(value.split()[0])
+    return fields["Rss"], fields["Private_Dirty"]
+
+
+def own_cgroup():
+    """The directory of our own cgroup in the cgroup2 hierarchy, wherever that is mounted."""
+    for line in open("/proc/self/mountinfo"):
+        before, _, after = line.partition(" - ")
+        if after.startswith("cgroup2 "):
+            mount = before.split()[4]
+            break
+    else:
+        raise Failure("no cgroup2 file system is mounted: mount -t cgroup2 none DIRECTORY")
+    place = next(line[3:].strip() for line in open("/proc/self/cgroup") if line.startswith("0::"))
+    return pathlib.Path(mount + place.rstrip("/"))
+
+
+def make_cgroup(path, controllers):
+    """An empty cgroup at `path` with `controllers` enabled below it; what an earlier run left there is removed."""
+    remove_cgroup(path)
+    try:
+        path.mkdir()
+        for controller in controllers:
+            for directory in (path.parent, path):
+                (directory / "cgroup.subtree_control").write_text(f"+{controller}")
+    except OSError as error:
+        raise Failure(f"cannot make the cgroup {path}: {error}; the benchmark runs as root, "
+                      "in the root of a writable cgroup2 hierarchy") from error
+
+
+def remove_cgroup(path):
+    """Kills what is in the cgroup at `path` and below, and removes it; nothing where there is none."""
+    if not path.exists():
+        return
+    (path / "cgroup.kill").write_text("1")
+    deadline = monotonic_ns() + 10_000_000_000
+    while "populated 1" in (path / "cgroup.events").read_text():
+        if monotonic_ns() > deadline:
+            raise Failure(f"{path} is still populated 10 s after cgroup.kill")
+        time.sleep(0.005)
+    for directory, _, _ in os.walk(path, topdown=False):
+        os.rmdir(directory)
