@@ -91,30 +91,47 @@ def memory_kb(pid):
     return fields["Rss"], fields["Private_Dirty"]
 
 
-def own_cgroup():
-    """The directory of our own cgroup in the cgroup2 hierarchy, wherever that is mounted."""
+def cgroup_mount():
+    """Where the cgroup2 hierarchy is mounted."""
     for line in open("/proc/self/mountinfo"):
         before, _, after = line.partition(" - ")
         if after.startswith("cgroup2 "):
-            mount = before.split()[4]
-            break
-    else:
-        raise Failure("no cgroup2 file system is mounted: mount -t cgroup2 none DIRECTORY")
-    place = next(line[3:].strip() for line in open("/proc/self/cgroup") if line.startswith("0::"))
-    return pathlib.Path(mount + place.rstrip("/"))
+            return pathlib.Path(before.split()[4])
+    raise Failure("no cgroup2 file system is mounted: mount -t cgroup2 none DIRECTORY")
 
 
-def make_cgroup(path, controllers):
-    """An empty cgroup at `path` with `controllers` enabled below it; what an earlier run left there is removed."""
-    remove_cgroup(path)
+def own_cgroup():
+    """The directory of our own cgroup in the cgroup2 hierarchy."""
+    place = next((line[3:].strip() for line in open("/proc/self/cgroup") if line.startswith("0::")), "/")
+    return cgroup_mount() / place.lstrip("/")
+
+
+def is_hierarchy_root(cgroup):
+    return not (cgroup / "cgroup.events").exists()
+
+
+def make_cgroup(path):
+    """An empty cgroup at `path`; what an earlier run left there is removed."""
     try:
+        remove_cgroup(path)
         path.mkdir()
-        for controller in controllers:
-            for directory in (path.parent, path):
-                (directory / "cgroup.subtree_control").write_text(f"+{controller}")
     except OSError as error:
-        raise Failure(f"cannot make the cgroup {path}: {error}; the benchmark runs as root, "
-                      "in the root of a writable cgroup2 hierarchy") from error
+        raise Failure(f"cannot make the cgroup {path}: {error.strerror}; run the benchmark as root in the root of "
+                      "a cgroup2 hierarchy, or in a delegated cgroup (scripts/in-cgroup2)") from error
+
+
+def enable(path, controllers):
+    """Enables for the children of the cgroup at `path` those of `controllers` that it has, and returns them."""
+    there = (path / "cgroup.controllers").read_text().split()
+    enabled = [controller for controller in controllers if controller in there]
+    for controller in enabled:
+        (path / "cgroup.subtree_control").write_text(f"+{controller}")
+    return enabled
+
+
+def require_memory_controller(path):
+    if "memory" not in (path / "cgroup.controllers").read_text().split():
+        raise Failure(f"{path}/cgroup.controllers has no memory controller: run it through scripts/in-cgroup2")
 
 
 def remove_cgroup(path):

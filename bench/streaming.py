@@ -1,22 +1,22 @@
 """What a memory limit costs a worker that streams files: throughput with and without, and the alarms it raised."""
 
 import json
-import pathlib
 import shutil
 import signal
 import statistics
 import time
 
 from bench import host
-from bench.supervisors import Supervisor, note
+from bench.supervisors import Supervisor, note, sergeantcg_command
 
 
-def worker_command(limit, total, leak, directory):
+def streaming_command(limit, total, leak, directory):
+    limited = ["--max-worker-memory-usage", str(limit)] if limit else []
+
     def command(place, workers):
-        limited = ["--max-worker-memory-usage", str(limit)] if limit else []
-        return [place.sergeantcg, "--name", "bench", "--concurrent-workers", str(workers), *limited,
-                "--log-format", "json", "--log-level", "debug",
-                "--", str(place.programs / "streamer"), str(place.report), str(directory), str(total), str(leak)]
+        streamer = [str(place.programs / "streamer"), str(place.report), str(directory), str(total), str(leak)]
+        return sergeantcg_command(
+            place, workers, [*limited, "--log-format", "json", "--log-level", "debug"], streamer)
     return command
 
 
@@ -34,18 +34,17 @@ def occurrences(log):
 def high_events(started):
     """The `high` counter of the incarnation that runs last; None where its cgroup cannot be read."""
     cgroup = started[-1].get("cgroup", "") if started else ""
-    for root in (host.own_cgroup(), pathlib.Path("/")):
-        events = root / cgroup.lstrip("/") / "memory.events"
-        if cgroup and events.exists():
-            return int(dict(line.split() for line in events.read_text().splitlines())["high"])
-    return None
+    events = host.cgroup_mount() / cgroup.lstrip("/") / "memory.events"
+    if not cgroup or not events.exists():
+        return None
+    return int(dict(line.split() for line in events.read_text().splitlines())["high"])
 
 
 def one_run(bench, directory, seconds, limit, total, leak):
     files = directory / "streamed"
     files.mkdir()
     name = "limited" if limit else "unlimited"
-    running = bench.start(Supervisor(name, worker_command(limit, total, leak, files), signal.SIGTERM, ""), 1)
+    running = bench.start(Supervisor(name, streaming_command(limit, total, leak, files), signal.SIGTERM, ""), 1)
     try:
         return observe(running, seconds)
     finally:

@@ -16,6 +16,7 @@ from bench import host
 
 CGROUP = "sergeantcg-bench"
 FLOOR_CGROUP = "sergeantcg-bench-floor"
+HARNESS_CGROUP = "sergeantcg-bench-harness"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Place:
     directory: pathlib.Path
     report: pathlib.Path
     programs: pathlib.Path
+    cgroup: pathlib.Path
     sergeantcg: str
     memory_max: str | None
 
@@ -42,16 +44,26 @@ class Supervisor:
 
 
 def floor_command(place, workers):
-    cgroup = host.own_cgroup() / FLOOR_CGROUP
-    host.make_cgroup(cgroup, ["memory"] if place.memory_max else [])
+    cgroup = place.cgroup / FLOOR_CGROUP
+    host.make_cgroup(cgroup)
+    if place.memory_max:
+        host.enable(cgroup, ["memory"])
     return [str(place.programs / "floor"), str(cgroup), str(workers), place.memory_max or "-",
             place.worker, str(place.report)]
 
 
-def sergeantcg_command(place, workers):
-    limit = ["--memory-max", place.memory_max] if place.memory_max else []
-    return [place.sergeantcg, "--name", "bench", "--concurrent-workers", str(workers), *limit,
-            "--", place.worker, str(place.report)]
+def sergeantcg_command(place, workers, limits=(), worker=None):
+    """In the root of the hierarchy it makes a cgroup for itself; elsewhere it gets one to itself, as a service does."""
+    command = [place.sergeantcg, "--name", "bench", "--concurrent-workers", str(workers), *limits,
+               "--", *(worker or [place.worker, str(place.report)])]
+    if host.is_hierarchy_root(place.cgroup):
+        return command
+    host.make_cgroup(place.cgroup / CGROUP)
+    return ["sh", "-c", 'echo 0 > "$0" && exec "$@"', str(place.cgroup / CGROUP / "cgroup.procs"), *command]
+
+
+def sergeantcg_life_cycle(place, workers):
+    return sergeantcg_command(place, workers, ["--memory-max", place.memory_max] if place.memory_max else [])
 
 
 def runit_services(place, workers, write_run):
@@ -102,7 +114,7 @@ autorestart=true
 ALL = [
     Supervisor("floor", floor_command, signal.SIGTERM,
                "bench/floor.c: the same system calls and nothing else"),
-    Supervisor("sergeantcg", sergeantcg_command, signal.SIGTERM,
+    Supervisor("sergeantcg", sergeantcg_life_cycle, signal.SIGTERM,
                "`--name bench --concurrent-workers N`, otherwise its defaults"),
     Supervisor("runsv", runit_shell_command, signal.SIGHUP,
                "runit: a runsv a worker, each under one runsvdir; `run` is a shell script that execs the worker"),
@@ -189,19 +201,22 @@ def note(message):
 
 
 class Bench:
-    """Starts supervisors in a directory of its own and leaves nothing behind; a context manager."""
+    """Starts supervisors in a directory and a cgroup of its own and leaves nothing behind; a context manager."""
 
     def __init__(self, directory, sergeantcg, memory_max):
         self.directory, self.sergeantcg, self.memory_max = directory, sergeantcg, memory_max
+        self.cgroup = host.own_cgroup()
+        self.leaf, self.enabled = None, []
         self.running, self.count = [], 0
 
     def __enter__(self):
         host.adopt_orphans()
-        compiler = os.environ.get("CC", "cc")
-        sources = pathlib.Path(__file__).parent
-        for program in ("worker", "floor", "streamer"):
-            subprocess.run([compiler, "-std=gnu17", "-O2", "-Wall", "-Wextra", "-static",
-                            "-o", str(self.directory / program), str(sources / f"{program}.c")], check=True)
+        self.compile()
+        try:
+            self.take_cgroup()
+        except BaseException:
+            self.give_cgroup_back()
+            raise
         # Pages of a file not yet written back count as private dirty memory of whoever maps it.
         os.sync()
         return self
@@ -210,11 +225,41 @@ class Bench:
         for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(one, signal.SIG_IGN)
         self.stop_all()
+        self.give_cgroup_back()
+
+    def compile(self):
+        compiler = os.environ.get("CC", "cc")
+        sources = pathlib.Path(__file__).parent
+        for program in ("worker", "floor", "streamer"):
+            subprocess.run([compiler, "-std=gnu17", "-O2", "-Wall", "-Wextra", "-static",
+                            "-o", str(self.directory / program), str(sources / f"{program}.c")], check=True)
+
+    def take_cgroup(self):
+        """Enables the controllers for what we start; but for the root, that takes a cgroup without processes."""
+        if not host.is_hierarchy_root(self.cgroup):
+            leaf = self.cgroup / HARNESS_CGROUP
+            host.make_cgroup(leaf)
+            self.leaf = leaf
+            for pid in (self.cgroup / "cgroup.procs").read_text().split():
+                (leaf / "cgroup.procs").write_text(pid)
+        before = (self.cgroup / "cgroup.subtree_control").read_text().split()
+        now = host.enable(self.cgroup, ["cpu", "io", "memory", "pids"] if self.leaf else
+                          ["memory"] if self.memory_max else [])
+        self.enabled = [controller for controller in now if controller not in before]
+
+    def give_cgroup_back(self):
+        for controller in self.enabled:
+            (self.cgroup / "cgroup.subtree_control").write_text(f"-{controller}")
+        if self.leaf:
+            for pid in (self.leaf / "cgroup.procs").read_text().split():
+                (self.cgroup / "cgroup.procs").write_text(pid)
+            self.leaf.rmdir()
 
     def start(self, supervisor, workers):
         self.count += 1
         directory = self.directory / f"{self.count}-{supervisor.name}"
-        place = Place(directory, directory / "report", self.directory, self.sergeantcg, self.memory_max)
+        place = Place(directory, directory / "report", self.directory, self.cgroup, self.sergeantcg,
+                      self.memory_max)
         running = Running(supervisor, place, workers)
         self.running.append(running)
         return running
@@ -236,5 +281,5 @@ class Bench:
         for state in pathlib.Path("/dev/shm").glob(f"bench-{os.getpid()}-*"):
             shutil.rmtree(state)
         for name in (CGROUP, FLOOR_CGROUP):
-            host.remove_cgroup(host.own_cgroup() / name)
+            host.remove_cgroup(self.cgroup / name)
         self.running.clear()
