@@ -27,9 +27,9 @@ def replacement(results, workers, rounds):
             for name, of in results.items()]
     header = ["SIGKILL to the replacement's first statement", "p50 ms", f"p50 of the {rounds} rounds",
               "p99 ms", "max ms", *(f"p50 / {base}" for base in bases)]
-    return (f"{table(header, rows)}\n\n{workers} workers each, each killed once a round, {workers * rounds} kills a row. "
-            "All supervisors of a round are up side by side (an idle one disturbs nobody) and take turns kill by kill; "
-            "workers are at least 11 s old, and 20 ms pass between kills.")
+    return (f"{table(header, rows)}\n\n{workers} workers each, each killed once a round, {workers * rounds} kills a "
+            "row. All supervisors of a round are up side by side (an idle one disturbs nobody) and take turns kill by "
+            "kill; workers are at least 11 s old, and 20 ms pass between kills. runsv and supervisord make no cgroup.")
 
 
 def idle(results, workers):
