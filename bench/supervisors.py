@@ -193,6 +193,11 @@ class Running:
         tail = self.log.read_bytes()[-400:].decode(errors="replace").strip()
         return host.Failure(f"{self.supervisor.name} {what}; its last output: {tail or 'none'}")
 
+    def close(self):
+        if self.fifo is not None:
+            os.close(self.fifo)
+            self.fifo = None
+
     def ask_to_stop(self):
         if self.process.poll() is None:
             self.process.send_signal(self.supervisor.stop_signal)
@@ -237,7 +242,12 @@ class Bench:
                             "-o", str(self.directory / program), str(sources / f"{program}.c")], check=True)
 
     def take_cgroup(self):
-        """Enables the controllers for what we start; but for the root, that takes a cgroup without processes."""
+        """Locks our cgroup and enables controllers for what we start; but for the root, no process may stay in it."""
+        self.lock = os.open(self.cgroup, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise host.Failure(f"another benchmark runs in {self.cgroup}: wait until it has ended") from error
         if not host.is_hierarchy_root(self.cgroup):
             leaf = self.cgroup / HARNESS_CGROUP
             host.make_cgroup(leaf)
@@ -278,7 +288,7 @@ class Bench:
                 note(f"{running.supervisor.name} did not stop within 15 s: killed")
         host.kill_descendants()
         for running in self.running:
-            os.close(running.fifo)
+            running.close()
             shutil.rmtree(running.place.directory, ignore_errors=True)
         for state in pathlib.Path("/dev/shm").glob(f"bench-{os.getpid()}-*"):
             shutil.rmtree(state)
