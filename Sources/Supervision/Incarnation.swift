@@ -414,8 +414,10 @@ public struct Incarnation: Hashable, Sendable {
         cause = .memoryLimit
         liftWire(&context)
         let headroom = max(measurement.current / 4, 16 << 20)
-        let bound = min(measurement.current &+ headroom, context.policy.memoryMax ?? .max)
-        context.act(.setMemoryMax(id, bound))
+        let (sum, overflow) = measurement.current.addingReportingOverflow(headroom)
+        let bound = min(overflow ? .max : sum, context.policy.memoryMax ?? .max)
+        // Sockets are charged past the hard limit; to write it again would have the kernel reclaim or kill.
+        if bound >= measurement.current { context.act(.setMemoryMax(id, bound)) }
         sendStop(&context, extra: Tempo.throttleAllowance)
     }
 
