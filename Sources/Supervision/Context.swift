@@ -3,15 +3,30 @@ struct Context {
     let now: Instant
     var policy: GroupPolicy
     var isStopping: Bool
-    var actions: [Action] = []
+    private var immediate: [Action] = []
+    private var afterwards: [Action] = []
     /// A wire was moved or a worker grew: the shared tick starts short again.
     var wiresMoved = false
 
+    init(now: Instant, policy: GroupPolicy, isStopping: Bool) {
+        self.now = now
+        self.policy = policy
+        self.isStopping = isStopping
+    }
+
+    /// What is to be done, in this order.
+    var actions: [Action] { afterwards.isEmpty ? immediate : immediate + afterwards }
+
     mutating func act(_ action: Action) {
-        actions.append(action)
+        immediate.append(action)
+    }
+
+    /// What can wait until everything else is done: a successor starts before the dead are cleared away.
+    mutating func actAfterwards(_ action: Action) {
+        afterwards.append(action)
     }
 
     mutating func report(_ occurrence: Occurrence) {
-        actions.append(.report(occurrence))
+        immediate.append(.report(occurrence))
     }
 }

@@ -319,7 +319,7 @@ public struct Incarnation: Hashable, Sendable {
         wire = nil
         attempts = 0
         phase = .removing
-        context.act(.remove(id))
+        context.actAfterwards(.remove(id))
         return .ended(reason)
     }
 
