@@ -40,6 +40,10 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
+        .executableTarget(
+            name: "embedding-example",
+            dependencies: ["SergeantCG", .product(name: "Logging", package: "swift-log")],
+            path: "Examples/Embedding", swiftSettings: strict),
         // Pure: runs anywhere.
         .testTarget(
             name: "CgroupKitTests", dependencies: ["CLinux", "CgroupKit"], swiftSettings: strict),
