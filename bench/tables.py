@@ -60,7 +60,8 @@ def streaming(results, runs, seconds, limit, total, leak):
                                                                                      "incarnations"))]
             for name, of in results.items()]
     header = ["limit", "MB/s, whole run", "of the runs", "MB/s, second half", "of the runs",
-              "memory alarms of each run", "`high` events", "incarnations"]
+              "memory alarms of each run",
+              "`high` events of the last incarnation", "incarnations"]
     return (f"{table(header, rows)}\n\nOne worker writes and reads {total} bytes of files in a loop and leaks {leak} "
             f"bytes a round, {runs} runs of {seconds:g} s each way in turn; the limit is {limit} bytes. "
             "Throughput is the median of the runs, MB are 1,000,000 bytes written or read.")
