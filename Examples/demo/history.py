@@ -34,7 +34,6 @@ class History:
     def __init__(self):
         self.deaths = {}
         self.alive = set()
-        self.cgroups = set()
         self.other_lines = []
 
     def take(self, line):
@@ -45,8 +44,6 @@ class History:
         except (ValueError, TypeError, KeyError):
             self.other_lines.append(line.rstrip('\n'))
             return None
-        if record.get('cgroup'):
-            self.cgroups.add(record['cgroup'])
         if event == 'worker_started':
             self.alive.add(self._identity(record))
         elif event == 'worker_exited':

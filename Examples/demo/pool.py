@@ -103,16 +103,22 @@ class Supervisor:
 
     def processes_left(self):
         """Every process that still has our environment, whoever its parent and whatever its session."""
+        # In the midst of an exec a process has no environment for a moment: two looks.
+        left = self._processes_seen()
+        time.sleep(0.3)
+        return sorted(left | self._processes_seen())
+
+    def _processes_seen(self):
         mark = f'{TOKEN}={self.token}'.encode()
-        left = []
+        seen = set()
         for directory in pathlib.Path('/proc').glob('[0-9]*'):
             try:
                 if mark in (directory / 'environ').read_bytes().split(b'\0'):
                     command = (directory / 'cmdline').read_bytes().replace(b'\0', b' ')
-                    left.append(f'{directory.name} ({command.decode(errors="replace").strip()})')
+                    seen.add(f'{directory.name} ({command.decode(errors="replace").strip()})')
             except OSError:
                 continue
-        return left
+        return seen
 
 
 class Cgroups:
@@ -131,7 +137,7 @@ class Cgroups:
         return {path for path, _, _ in os.walk(self.own)}
 
     def left(self):
-        return sorted(self.list() - self.before)
+        return sorted(str(path) for path in self.list() - self.before)
 
     @staticmethod
     def _mount():

@@ -2,6 +2,8 @@
 import plan
 import view
 
+NAMED = 20  # in a sentence
+
 
 def judge(history, done, midst, exit_status, processes, cgroups):
     numbers = {task['number'] for task in plan.tasks()}
@@ -16,7 +18,8 @@ def judge(history, done, midst, exit_status, processes, cgroups):
     recycled = {death.identity for death in history.recycles}
 
     def names(items):
-        return ', '.join(str(item) for item in sorted(items))
+        first = [str(item) for item in sorted(items)[:NAMED]]
+        return ', '.join(first) + (f' and {len(items) - NAMED} more' if len(items) > NAMED else '')
 
     def check(holds, sentence, otherwise):
         return holds, sentence if holds else otherwise
