@@ -302,3 +302,15 @@ int linux_spawn(const struct linux_spawn_request *request, struct linux_spawn_re
     if (status_pipe[0] >= 0) close(status_pipe[0]);
     return -result->error;
 }
+
+uint64_t linux_ignored_signals(void) {
+    uint64_t ignored = 0;
+    for (int signal = 1; signal <= last_signal; signal++) {
+        // Raw: the C library hides the signals it uses itself. A number that is no signal is not ignored.
+        unsigned long action[4];
+        if (raw4(SYS_rt_sigaction, signal, 0, (long)action, signal_set_size) == 0 &&
+            action[0] == (unsigned long)SIG_IGN)
+            ignored |= UINT64_C(1) << (signal - 1);
+    }
+    return ignored;
+}

@@ -32,7 +32,7 @@ extension Cgroup {
 
     /// The process that holds the flock on a file, from the text of `/proc/locks` (proc(5)):
     /// `1: FLOCK  ADVISORY  WRITE 4321 00:1b:42 0 EOF`.
-    static func holder(inLocks bytes: Span<UInt8>, device: UInt64, inode: UInt64) -> Int32? {
+    package static func holder(inLocks bytes: Span<UInt8>, device: UInt64, inode: UInt64) -> Int32? {
         // The kernel's dev_t is packed as glibc's makedev(3) does.
         let major = (device >> 8) & 0xfff | (device >> 32) & ~0xfff
         let minor = device & 0xff | (device >> 12) & ~0xff

@@ -16,7 +16,7 @@ extension Cgroup {
         try KernelFile.readAll("cgroup.procs", beneath: descriptor, at: path) { Self.processes(in: $0) }
     }
 
-    static func processes(in bytes: Span<UInt8>) -> [Int32] {
+    package static func processes(in bytes: Span<UInt8>) -> [Int32] {
         var processes: [Int32] = []
         var lines = KernelText.Lines()
         while let line = lines.next(in: bytes) {
@@ -126,7 +126,7 @@ extension Cgroup {
             CgroupError(operation: "wait until empty:", path: path, errno: code)
         }
         let file = openat(descriptor, "cgroup.events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-        guard file >= 0 else { throw failure(errno) }
+        guard file >= 0 else { throw failure(KernelFile.reason(errno, beneath: descriptor)) }
         defer { close(file) }
         let start = Self.monotonicMicroseconds()
         while true {

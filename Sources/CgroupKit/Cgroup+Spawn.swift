@@ -62,9 +62,12 @@ extension Cgroup {
         var result = linux_spawn_result()
         let code = process.withRequest(cgroup: descriptor) { linux_spawn($0, &result) }
         guard code == 0 else {
+            let stage = SpawnError.Stage(rawValue: Int32(bitPattern: result.stage.rawValue)) ?? .clone
+            // A removed cgroup is ENOENT or ENODEV, by the kernel's version.
+            let isRemoved = stage == .clone && result.error == ENOENT
             throw SpawnError(
-                stage: SpawnError.Stage(rawValue: Int32(bitPattern: result.stage.rawValue)) ?? .clone,
-                errno: result.error, executable: process.executable, cgroup: path)
+                stage: stage, errno: isRemoved ? ENODEV : result.error, executable: process.executable,
+                cgroup: path)
         }
         return PlacedProcess(
             pid: result.pid, pidfd: result.pidfd,

@@ -48,7 +48,8 @@ public struct Cgroup: ~Copyable, Sendable {
     public borrowing func makeChild(_ name: String) throws(CgroupError) -> Cgroup {
         try check(name: name, for: "make")
         guard mkdirat(descriptor, name, 0o755) == 0 else {
-            throw CgroupError(operation: "make", path: "\(path)/\(name)", errno: errno)
+            let code = KernelFile.reason(errno, beneath: descriptor)
+            throw CgroupError(operation: "make", path: "\(path)/\(name)", errno: code)
         }
         do throws(CgroupError) {
             return try openChild(name)
@@ -66,7 +67,8 @@ public struct Cgroup: ~Copyable, Sendable {
         try check(name: name, for: "open")
         let child = Self.openDirectory(name, beneath: descriptor)
         guard child >= 0 else {
-            throw CgroupError(operation: "open", path: "\(path)/\(name)", errno: -child)
+            let code = KernelFile.reason(-child, beneath: descriptor)
+            throw CgroupError(operation: "open", path: "\(path)/\(name)", errno: code)
         }
         return Cgroup(path: "\(path)/\(name)", owning: child)
     }
@@ -93,7 +95,8 @@ public struct Cgroup: ~Copyable, Sendable {
         try check(name: name, for: "remove")
         if unlinkat(descriptor, name, AT_REMOVEDIR) == 0 { return }
         guard errno == EBUSY || errno == ENOTEMPTY else {
-            throw CgroupError(operation: "remove", path: "\(path)/\(name)", errno: errno)
+            let code = KernelFile.reason(errno, beneath: descriptor)
+            throw CgroupError(operation: "remove", path: "\(path)/\(name)", errno: code)
         }
         try removeDescendants(of: name)
         guard unlinkat(descriptor, name, AT_REMOVEDIR) == 0 else {

@@ -55,6 +55,10 @@ public struct CgroupError: Error, Hashable, Sendable, CustomStringConvertible {
             return "this controller is not available here; see cgroup.controllers"
         case (EINVAL, "cgroup.subtree_control") where operation == "write":
             return "this kernel does not know the controller"
+        case (ENOENT, "mountinfo"):
+            return "mount it: mount -t cgroup2 none /sys/fs/cgroup"
+        case (EXDEV, _) where operation.hasPrefix("find our own cgroup"):
+            return "it was mounted outside our cgroup namespace; mount cgroup2 again inside"
         case (ENOENT, "cgroup.kill"):
             return "needs Linux 5.14"
         case (ENOENT, "memory.peak"):

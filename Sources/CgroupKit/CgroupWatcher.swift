@@ -38,7 +38,8 @@ public struct CgroupWatcher: ~Copyable, Sendable {
         let watch = inotify_add_watch(
             descriptor, "/proc/self/fd/\(cgroup.descriptor)/\(file)", UInt32(IN_MODIFY))
         guard watch >= 0 else {
-            throw CgroupError(operation: "watch", path: "\(cgroup.path)/\(file)", errno: errno)
+            let code = KernelFile.reason(errno, beneath: cgroup.descriptor)
+            throw CgroupError(operation: "watch", path: "\(cgroup.path)/\(file)", errno: code)
         }
         return watch
     }

@@ -17,7 +17,8 @@ enum KernelFile {
     ) throws(CgroupError) -> Value {
         let file = openat(directory, name.cString, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard file >= 0 else {
-            throw CgroupError(operation: "read", path: "\(path())/\(name)", errno: errno)
+            throw CgroupError(
+                operation: "read", path: "\(path())/\(name)", errno: reason(errno, beneath: directory))
         }
         defer { close(file) }
         do throws(Failure) {
@@ -34,7 +35,8 @@ enum KernelFile {
     ) throws(CgroupError) -> Value {
         let file = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard file >= 0 else {
-            throw CgroupError(operation: "read", path: "\(path())/\(name)", errno: errno)
+            throw CgroupError(
+                operation: "read", path: "\(path())/\(name)", errno: reason(errno, beneath: directory))
         }
         defer { close(file) }
         do throws(Failure) {
@@ -75,7 +77,7 @@ enum KernelFile {
         -> Int32
     {
         let file = openat(directory, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW)
-        guard file >= 0 else { return errno }
+        guard file >= 0 else { return reason(errno, beneath: directory) }
         defer { close(file) }
         while true {
             let written = Glibc.write(file, bytes.baseAddress, bytes.count)
@@ -83,6 +85,14 @@ enum KernelFile {
             if written >= 0 { return EIO }
             if errno != EINTR { return errno }
         }
+    }
+
+    /// Why a file of a cgroup could not be opened: `ENODEV` instead of `ENOENT` if the whole cgroup is gone, as
+    /// the kernel says itself where the file was open before.
+    static func reason(_ code: Int32, beneath directory: Int32) -> Int32 {
+        guard code == ENOENT else { return code }
+        // Every cgroup has it.
+        return faccessat(directory, "cgroup.procs", F_OK, 0) != 0 && errno == ENOENT ? ENODEV : code
     }
 
     struct Failure: Error { var errno: Int32 }

@@ -101,7 +101,7 @@ public struct Mount: Hashable, Sendable {
     /// The cgroup v2 mount to use: one that shows this process's own cgroup and can be written to, if there is
     /// one; else one that shows it; else the first.
     ///
-    /// On a hybrid host this is not `/sys/fs/cgroup`. Throws `ENODEV` if there is none.
+    /// On a hybrid host this is not `/sys/fs/cgroup`. Throws `ENOENT` if there is none.
     public static func find() throws(CgroupError) -> Mount {
         let mounts = try all()
         let own = try? OwnPlace.find()

@@ -1,3 +1,5 @@
+import CLinux
+
 /// What to run: everything about a process that is not its cgroup.
 public struct ProcessSpecification: Sendable {
     /// How the process is made.
@@ -57,4 +59,7 @@ public struct ProcessSpecification: Sendable {
         self.arguments = arguments
         self.environment = environment
     }
+
+    /// The signals that this process ignores now, for `resetSignals`. One call per signal: ask once.
+    public static func ignoredSignals() -> UInt64 { linux_ignored_signals() }
 }

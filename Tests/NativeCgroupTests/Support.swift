@@ -21,6 +21,21 @@ func withTestCgroup(_ body: (borrowing Cgroup) throws -> Void) throws {
     try body(own)
 }
 
+/// Calls `body` with a controller that `cgroup` may give to its children; brings one down from its parent if it
+/// has none yet.
+func withController(in cgroup: borrowing Cgroup, _ body: (Controllers) throws -> Void) throws {
+    let parent = try Cgroup.open("\(cgroup.path)/..")
+    let wanted: Controllers = [.hugetlb, .pids, .memory]
+    func first(of controllers: Controllers) -> Controllers? {
+        [.hugetlb, .pids, .memory].first { controllers.contains($0) }
+    }
+    if let own = first(of: try cgroup.controllers()) { return try body(own) }
+    let controller = try #require(first(of: try parent.controllers()), "none of \(wanted) is to be had")
+    try parent.enable(controller)
+    defer { #expect(throws: Never.self) { try parent.disable(controller) } }
+    try body(controller)
+}
+
 /// A pipe whose ends are close-on-exec and closed at the end of the value.
 struct Pipe: ~Copyable {
     let reading: Int32

@@ -68,3 +68,6 @@ struct linux_spawn_report {
 // meanwhile and its mask is restored on every path. Other threads may spawn at the same time.
 // Returns 0 or -errno; then `error` and `stage` say more, and no process, descriptor or zombie is left.
 int linux_spawn(const struct linux_spawn_request *request, struct linux_spawn_result *result);
+
+// The signals that this process ignores now: bit n-1 for signal n.
+uint64_t linux_ignored_signals(void);
