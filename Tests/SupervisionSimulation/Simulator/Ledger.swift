@@ -24,6 +24,7 @@ struct Ledger {
         var exit: Exit?
         var hasEnded = false
         var leftoversSignalledAt: Instant?
+        var wasEmptied = false
         var purges = 0
         var failedRemovals = 0
         var removalAsked = false
@@ -223,7 +224,9 @@ struct Ledger {
             guard life.hasEnded else { return }
             life.removalAsked = false
             life.failedRemovals += 1
-        case .ready, .counters, .emptied: break
+        case .emptied:
+            if life.hasEnded { life.wasEmptied = true }
+        case .ready, .counters: break
         }
     }
 }

@@ -95,20 +95,8 @@ extension Ledger {
     private mutating func enterKill(_ id: IncarnationID) throws(Violation) {
         let (place, index) = try life(id, .kill(id))
         let life = slots[place].lives[index]
-        let grace = groups[id.group].policy.stopTimeout
-        if killRequestedAt == nil {
-            let since: Instant?
-            if life.hasEnded {
-                since = life.kills > 0 || life.purges > 0 ? now + (.zero - grace) : life.leftoversSignalledAt
-            } else if life.kills > 0 {
-                since = now + (.zero - grace)
-            } else {
-                since = life.signalledAt ?? (life.answered ? nil : life.leftAt)
-            }
-            let allowance = !life.hasEnded && life.cause == .memoryLimit ? Tempo.throttleAllowance : .zero
-            guard let since, now >= since + grace + (life.kills > 0 ? .zero : allowance) else {
-                throw violation(.graceKept, "kill of \(id) before its grace ended")
-            }
+        if killRequestedAt == nil, !mayBeKilled(life, groups[id.group].policy) {
+            throw violation(.graceKept, "kill of \(id) before its grace ended")
         }
         if life.hasEnded {
             slots[place].lives[index].purges += 1
@@ -117,6 +105,15 @@ extension Ledger {
             slots[place].lives[index].mustDieAtOnce = false
             slots[place].lives[index].killedAt = life.killedAt ?? now
         }
+    }
+
+    /// Its grace is over, or that of what it left behind.
+    private func mayBeKilled(_ life: Life, _ policy: GroupPolicy) -> Bool {
+        if life.kills > 0 || life.purges > 0 || life.wasEmptied { return true }
+        if life.hasEnded { return life.leftoversSignalledAt.map { now >= $0 + policy.stopTimeout } ?? false }
+        let allowance = life.cause == .memoryLimit ? Tempo.throttleAllowance : .zero
+        if let signalledAt = life.signalledAt { return now >= signalledAt + policy.stopTimeout + allowance }
+        return !life.answered && life.leftAt.map { now >= $0 + policy.stopTimeout } ?? false
     }
 
     private mutating func enterLimit(

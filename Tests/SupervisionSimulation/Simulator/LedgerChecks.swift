@@ -76,8 +76,8 @@ extension Ledger {
             if !life.isGone, !life.removalAsked, life.timer == nil {
                 throw violation(.nothingForgotten, "\(id) is neither being removed nor awaited")
             }
-            if life.purges == 0, let since = life.leftoversSignalledAt,
-                now > since + policy.stopTimeout + Self.lateness, !life.removalAsked, !life.isGone
+            if life.purges == 0, !life.wasEmptied, let since = life.leftoversSignalledAt,
+                now > since + policy.stopTimeout + Self.lateness
             {
                 throw violation(.killedAfterGrace, "what \(id) left behind runs on after its grace")
             }
@@ -94,7 +94,7 @@ extension Ledger {
         if life.kills == 0, let since = life.signalledAt {
             let allowance = life.cause == .memoryLimit ? Tempo.throttleAllowance : .zero
             let end = since + policy.stopTimeout + allowance
-            let isDue = event == .timer(.incarnation(id)) && now >= end
+            let isDue = event == .timer(.incarnation(id)) && now >= end && since < now
             if isDue || now > end + Self.lateness {
                 throw violation(.killedAfterGrace, "\(id) runs on after its grace")
             }

@@ -22,7 +22,8 @@ extension SplitMix64 {
         let high = UInt64(max(longest.nanoseconds, 2))
         let orders = max(low.leadingZeroBitCount - high.leadingZeroBitCount, 0)
         let base = low << UInt64(below(orders + 1))
-        return .nanoseconds(Int64(min(base + next() % base, high)))
+        let found = base + next() % base
+        return .nanoseconds(Int64(found <= high ? found : high - next() % (high / 2 + 1)))
     }
 }
 

@@ -97,10 +97,18 @@ struct History {
 
     /// Events that come again, and events that nobody sent.
     private mutating func disturb(_ event: Event) {
-        if random.chance(scenario.repeated), case .incarnation = event {
+        if random.chance(scenario.repeated), Self.mayRepeat(event) {
             host.plan(.tell(event), in: random.between(.microseconds(1), .seconds(5)))
         }
         if random.chance(scenario.stray) { host.plan(.tell(stray()), in: random.between(.microseconds(1), .seconds(1))) }
+    }
+
+    /// A removal is a system call of the host's own: its failure is never told twice.
+    private static func mayRepeat(_ event: Event) -> Bool {
+        switch event {
+        case .incarnation(_, .removalFailed), .timer, .begin, .stop, .kill: false
+        case .incarnation: true
+        }
     }
 
     private mutating func stray() -> Event {
