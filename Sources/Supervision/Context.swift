@@ -1,5 +1,5 @@
 /// What a decision sees and what it leaves behind: the moment, the group's policy, and the actions so far.
-struct Context {
+package struct Context {
     let now: Instant
     var policy: GroupPolicy
     var isStopping: Bool
@@ -8,14 +8,14 @@ struct Context {
     /// A wire was moved or a worker grew: the shared tick starts short again.
     var wiresMoved = false
 
-    init(now: Instant, policy: GroupPolicy, isStopping: Bool) {
+    package init(now: Instant, policy: GroupPolicy, isStopping: Bool) {
         self.now = now
         self.policy = policy
         self.isStopping = isStopping
     }
 
     /// What is to be done, in this order.
-    var actions: [Action] { afterwards.isEmpty ? immediate : immediate + afterwards }
+    package var actions: [Action] { afterwards.isEmpty ? immediate : immediate + afterwards }
 
     mutating func act(_ action: Action) {
         immediate.append(action)

@@ -42,7 +42,7 @@ public struct Incarnation: Hashable, Sendable {
     }
 
     /// What supervision itself wants of an incarnation.
-    enum Demand: Hashable, Sendable {
+    package enum Demand: Hashable, Sendable {
         case stop(Reason)
         case kill(Reason)
         /// The deadline it set has come.
@@ -52,7 +52,7 @@ public struct Incarnation: Hashable, Sendable {
     }
 
     /// What the slot must know.
-    enum Consequence: Hashable, Sendable {
+    package enum Consequence: Hashable, Sendable {
         case running
         case ready
         /// It got the stop signal, its successor need not wait.
@@ -79,10 +79,10 @@ public struct Incarnation: Hashable, Sendable {
     private var hasGrace = true
     private var attempts = 0
     /// The last exit's report of a worker that cannot run; the group asks.
-    private(set) var cannotRun = false
+    package private(set) var cannotRun = false
     private(set) var lifetime = Duration.zero
 
-    init(id: IncarnationID, policy: GroupPolicy, predecessor: Int32?) {
+    package init(id: IncarnationID, policy: GroupPolicy, predecessor: Int32?) {
         self.id = id
         self.predecessor = predecessor
         wire = policy.memoryThreshold.map { Tripwire(threshold: $0, hardLimit: policy.memoryMax) }
@@ -104,7 +104,7 @@ public struct Incarnation: Hashable, Sendable {
 
     // MARK: Inputs
 
-    mutating func handle(_ input: Input, _ context: inout Context) -> Consequence? {
+    package mutating func handle(_ input: Input, _ context: inout Context) -> Consequence? {
         switch (phase, input) {
         case (.starting, .started(let pid)):
             return start(pid, &context)
@@ -145,7 +145,7 @@ public struct Incarnation: Hashable, Sendable {
 
     // MARK: Demands
 
-    mutating func handle(_ demand: Demand, _ context: inout Context) -> Consequence? {
+    package mutating func handle(_ demand: Demand, _ context: inout Context) -> Consequence? {
         switch (phase, demand) {
         case (.starting, .stop(let reason)):
             return abort(reason, &context)

@@ -1,7 +1,7 @@
 /// One slot: the incarnation that is to work in it, those before it that are still on their way out, and
 /// when the next may come.
-struct Slot: Hashable, Sendable {
-    enum Waiting: Hashable, Sendable {
+package struct Slot: Hashable, Sendable {
+    package enum Waiting: Hashable, Sendable {
         /// A back-off or the pace; the timer of the slot ends it.
         case until(Instant)
         /// For a place among the starts in flight.

@@ -50,6 +50,11 @@ public struct Supervision: Sendable {
         slot(id.slot)?[id.number]?.pid
     }
 
+    /// What a slot without a worker waits for; nil where it has one, or is to have none.
+    package func waiting(in id: SlotID) -> Slot.Waiting? {
+        slot(id)?.waiting
+    }
+
     // MARK: Events
 
     /// Takes in one event.

@@ -1,4 +1,5 @@
 import Supervision
+import SupervisionSimulation
 import Testing
 
 @Suite("Back-off")

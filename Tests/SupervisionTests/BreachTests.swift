@@ -1,4 +1,5 @@
 import Supervision
+import SupervisionSimulation
 import Testing
 
 @Suite("A worker above its memory limit")

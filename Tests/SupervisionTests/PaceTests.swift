@@ -1,4 +1,5 @@
 import Supervision
+import SupervisionSimulation
 import Testing
 
 @Suite("A slot is started ten times a second at most")

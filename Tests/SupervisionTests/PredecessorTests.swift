@@ -1,4 +1,5 @@
 import Supervision
+import SupervisionSimulation
 import Testing
 
 @Suite("A successor names the incarnation before it")

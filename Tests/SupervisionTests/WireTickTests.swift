@@ -1,4 +1,5 @@
 import Supervision
+import SupervisionSimulation
 import Testing
 
 @Suite("The shared tick over slid wires")

@@ -1,54 +1,54 @@
-import Supervision
+package import Supervision
 
 /// Supervision with a clock in hand: tells events and keeps what they led to.
-struct Bench {
-    var supervision: Supervision
-    var now = Instant(nanoseconds: 1_000_000_000)
+package struct Bench {
+    package var supervision: Supervision
+    package var now = Instant(nanoseconds: 1_000_000_000)
     /// What the last event led to.
-    var actions: [Action] = []
+    package var actions: [Action] = []
     private var pids: Int32 = 100
 
-    init(_ policies: GroupPolicy..., seed: UInt64 = 1) {
+    package init(_ policies: GroupPolicy..., seed: UInt64 = 1) {
         supervision = Supervision(policies, seed: seed)
     }
 
-    mutating func tell(_ event: Event, after delay: Duration = .zero) {
+    package mutating func tell(_ event: Event, after delay: Duration = .zero) {
         now = now + delay
         actions = supervision.handle(event, at: now)
     }
 
-    mutating func tell(_ id: IncarnationID, _ input: Incarnation.Input, after delay: Duration = .zero) {
+    package mutating func tell(_ id: IncarnationID, _ input: Incarnation.Input, after delay: Duration = .zero) {
         tell(.incarnation(id, input), after: delay)
     }
 
     /// Answers the start of an incarnation with a process of its own.
-    mutating func start(_ id: IncarnationID, after delay: Duration = .zero) {
+    package mutating func start(_ id: IncarnationID, after delay: Duration = .zero) {
         pids += 1
         tell(id, .started(pid: pids), after: delay)
     }
 
-    mutating func exit(_ id: IncarnationID, _ code: Int32, after delay: Duration = .zero) {
+    package mutating func exit(_ id: IncarnationID, _ code: Int32, after delay: Duration = .zero) {
         tell(id, .exited(Exit(status: .code(code))), after: delay)
     }
 
     /// Moves to the instant that a timer was set to by the last event, and tells it.
-    mutating func fire(_ timer: TimerID) {
+    package mutating func fire(_ timer: TimerID) {
         for action in actions {
             if case .setTimer(timer, let instant) = action { now = max(now, instant) }
         }
         tell(.timer(timer))
     }
 
-    var occurrences: [Occurrence] {
+    package var occurrences: [Occurrence] {
         actions.compactMap { if case .report(let occurrence) = $0 { occurrence } else { nil } }
     }
 
-    var ends: [Occurrence.End] {
+    package var ends: [Occurrence.End] {
         occurrences.compactMap { if case .workerExited(_, _, let end) = $0 { end } else { nil } }
     }
 
     /// When the last event set a timer, how far ahead.
-    func delay(of timer: TimerID) -> Duration? {
+    package func delay(of timer: TimerID) -> Duration? {
         for action in actions.reversed() {
             if case .setTimer(timer, let instant) = action { return instant - now }
         }
@@ -57,6 +57,6 @@ struct Bench {
 }
 
 /// The first group's incarnation `number` of slot `slot`.
-func life(_ slot: Int, _ number: Int) -> IncarnationID {
+package func life(_ slot: Int, _ number: Int) -> IncarnationID {
     IncarnationID(group: 0, slot: slot, number: number)
 }
