@@ -59,5 +59,14 @@ let package = Package(
         .testTarget(
             name: "SupervisionTests", dependencies: ["Supervision", "SupervisionSimulation"],
             swiftSettings: strict),
+        // The program seen from outside, and a worker in plain C for it.
+        .target(
+            name: "SupervisorHarness", dependencies: ["CLinux", "CSupervisorHarness"], path: "Tests/SupervisorHarness",
+            swiftSettings: strict),
+        .target(name: "CSupervisorHarness", path: "Tests/CSupervisorHarness"),
+        .executableTarget(name: "TestWorker", path: "Tests/TestWorker"),
+        // Needs root and a writable cgroup2 mount; no controller.
+        .testTarget(
+            name: "NativeSupervisorTests", dependencies: ["SupervisorHarness"], swiftSettings: strict),
     ]
 )

@@ -1,0 +1,16 @@
+// What the test harness needs of glibc beyond what Swift sees of it.
+#pragma once
+
+#include <sys/types.h>
+
+// Starts a program in a session of its own, with every signal at its default and none blocked, and no
+// descriptor but 0 (`input`, or the terminal at this path), 1 and 2. `directory` may be null.
+// Returns 0 and fills `pid`, or an errno.
+int harness_spawn(char *const arguments[], char *const environment[], int input, const char *terminal, int output,
+                  int log, const char *directory, pid_t *pid);
+
+// A new terminal's controlling end, close-on-exec; fills the path of the other. Returns -errno.
+int harness_terminal(char *path, size_t size);
+
+// Sets how many bytes a pipe holds; returns what it became, or -errno.
+int harness_pipe_size(int pipe, int bytes);

@@ -1,0 +1,104 @@
+internal import FoundationEssentials
+
+/// One line of the JSON log. A field that the event does not have is nil.
+package struct Line: Decodable, Sendable {
+    /// Its number in the log, from 0.
+    package internal(set) var position = 0
+
+    package let time: String
+    package let level: String
+    package let event: String
+    package let message: String
+    package let group: String?
+    package let worker: String?
+    package let slot: Int?
+    package let incarnation: Int?
+    package let pid: Int32?
+    package let cgroup: String?
+    package let version: String?
+    package let reason: String?
+    package let exitCode: Int32?
+    package let signal: Int32?
+    package let lifetimeMicroseconds: Int64?
+    package let memoryPeak: UInt64?
+    package let cpuUsageMicroseconds: UInt64?
+    package let exception: String?
+    package let stacktrace: String?
+    package let memoryCurrent: UInt64?
+    package let memoryUnreclaimable: UInt64?
+    package let memoryLimit: UInt64?
+    package let oomKills: UInt64?
+    package let oomScope: String?
+    package let delayMicroseconds: Int64?
+    package let failures: Int?
+    package let windowMicroseconds: Int64?
+    /// What else the line has.
+    package let other: [String: JSONValue]
+
+    private enum Key: String, CodingKey, CaseIterable {
+        case time, level, event, message, group, worker, slot, incarnation, pid, cgroup, version, reason
+        case exitCode = "exit_code"
+        case signal
+        case lifetimeMicroseconds = "lifetime_usec"
+        case memoryPeak = "memory_peak"
+        case cpuUsageMicroseconds = "cpu_usage_usec"
+        case exception, stacktrace
+        case memoryCurrent = "memory_current"
+        case memoryUnreclaimable = "memory_unreclaimable"
+        case memoryLimit = "memory_limit"
+        case oomKills = "oom_kills"
+        case oomScope = "oom_scope"
+        case delayMicroseconds = "delay_usec"
+        case failures
+        case windowMicroseconds = "window_usec"
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Key.self)
+        time = try container.decode(String.self, forKey: .time)
+        level = try container.decode(String.self, forKey: .level)
+        event = try container.decode(String.self, forKey: .event)
+        message = try container.decode(String.self, forKey: .message)
+        group = try container.decodeIfPresent(String.self, forKey: .group)
+        worker = try container.decodeIfPresent(String.self, forKey: .worker)
+        slot = try container.decodeIfPresent(Int.self, forKey: .slot)
+        incarnation = try container.decodeIfPresent(Int.self, forKey: .incarnation)
+        pid = try container.decodeIfPresent(Int32.self, forKey: .pid)
+        cgroup = try container.decodeIfPresent(String.self, forKey: .cgroup)
+        version = try container.decodeIfPresent(String.self, forKey: .version)
+        reason = try container.decodeIfPresent(String.self, forKey: .reason)
+        exitCode = try container.decodeIfPresent(Int32.self, forKey: .exitCode)
+        signal = try container.decodeIfPresent(Int32.self, forKey: .signal)
+        lifetimeMicroseconds = try container.decodeIfPresent(Int64.self, forKey: .lifetimeMicroseconds)
+        memoryPeak = try container.decodeIfPresent(UInt64.self, forKey: .memoryPeak)
+        cpuUsageMicroseconds = try container.decodeIfPresent(UInt64.self, forKey: .cpuUsageMicroseconds)
+        exception = try container.decodeIfPresent(String.self, forKey: .exception)
+        stacktrace = try container.decodeIfPresent(String.self, forKey: .stacktrace)
+        memoryCurrent = try container.decodeIfPresent(UInt64.self, forKey: .memoryCurrent)
+        memoryUnreclaimable = try container.decodeIfPresent(UInt64.self, forKey: .memoryUnreclaimable)
+        memoryLimit = try container.decodeIfPresent(UInt64.self, forKey: .memoryLimit)
+        oomKills = try container.decodeIfPresent(UInt64.self, forKey: .oomKills)
+        oomScope = try container.decodeIfPresent(String.self, forKey: .oomScope)
+        delayMicroseconds = try container.decodeIfPresent(Int64.self, forKey: .delayMicroseconds)
+        failures = try container.decodeIfPresent(Int.self, forKey: .failures)
+        windowMicroseconds = try container.decodeIfPresent(Int64.self, forKey: .windowMicroseconds)
+        var rest = try decoder.singleValueContainer().decode([String: JSONValue].self)
+        for key in Key.allCases { rest[key.rawValue] = nil }
+        other = rest
+    }
+
+    /// When it happened, in microseconds since midnight of some day: differences are good for tests that last
+    /// less than a day. Nil where the time is not of the form `…THH:MM:SS.ffffffZ`.
+    package var microsecondsOfDay: Int64? {
+        guard let clock = time.split(separator: "T").last, clock.hasSuffix("Z") else { return nil }
+        let parts = clock.dropLast().split(separator: ":")
+        guard parts.count == 3, let hours = Int64(parts[0]), let minutes = Int64(parts[1]),
+            let seconds = Double(parts[2])
+        else { return nil }
+        return (hours * 3600 + minutes * 60) * 1_000_000 + Int64((seconds * 1e6).rounded())
+    }
+
+    static func parse(_ bytes: some Sequence<UInt8>) -> Line? {
+        try? JSONDecoder().decode(Line.self, from: Data(bytes))
+    }
+}
