@@ -52,7 +52,7 @@ struct BackOffTests {
         }
         bench.start(life(1, 4))
         bench.exit(life(1, 4), 1, after: .seconds(10))
-        #expect(bench.actions.last == .start(life(1, 5)))
+        #expect(bench.actions.contains(.start(life(1, 5))))
         bench.start(life(1, 5))
         bench.exit(life(1, 5), 1, after: .milliseconds(9999))
         #expect(

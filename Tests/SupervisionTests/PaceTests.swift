@@ -30,7 +30,7 @@ struct PaceTests {
         bench.tell(.begin)
         bench.start(life(1, 1))
         bench.exit(life(1, 1), 0, after: .milliseconds(100))
-        #expect(bench.actions.last == .start(life(1, 2)))
+        #expect(bench.actions.contains(.start(life(1, 2))))
         #expect(bench.delay(of: slot) == nil)
     }
 

@@ -2,16 +2,19 @@ import Glibc
 import SupervisionSimulation
 
 /// `supervision-simulation [--events N] [--seed N]`: plays random histories and checks every step.
+/// `supervision-simulation --table life|slot`: prints a table of the documentation page as the code has it.
 func run(_ arguments: [String]) -> Int32 {
     var events = 1_000_000
     var seed = UInt64.random(in: 0 ... .max)
     var rest = arguments[...]
     while let argument = rest.popFirst() {
         switch (argument, rest.popFirst()) {
+        case ("--table", "life"): return show(LifeTable.rows(), LifeTable.headings)
+        case ("--table", "slot"): return show(SlotTable.rows(), SlotTable.headings)
         case ("--events", let value?) where (Int(value) ?? 0) > 0: events = Int(value) ?? events
         case ("--seed", let value?) where UInt64(value) != nil: seed = UInt64(value) ?? seed
         default:
-            say("usage: supervision-simulation [--events NUMBER] [--seed NUMBER]; not understood: \(argument)")
+            say("usage: supervision-simulation [--events NUMBER] [--seed NUMBER] [--table life|slot]; not understood: \(argument)")
             return 64
         }
     }
@@ -39,6 +42,11 @@ func run(_ arguments: [String]) -> Int32 {
     print(
         "\(score.events) events in \(score.histories) histories, \(Int(seconds * 1000)) ms, "
             + "\(Int(Double(score.events) / seconds)) events/s, seed \(seed), no violation")
+    return 0
+}
+
+func show(_ rows: [TableRow], _ headings: [String]) -> Int32 {
+    print(TableText.write(rows, headings: headings), terminator: "")
     return 0
 }
 

@@ -2,6 +2,8 @@ import Supervision
 
 /// The life of an incarnation as a table: what each phase makes of all that can come, found by doing it.
 package enum LifeTable {
+    package static let headings = ["What comes", "When", "Next phase", "Actions, in order", "What the slot learns"]
+
     /// What can come, by the name it has in the table; inputs are split where they lead to different things.
     enum Stimulus {
         case input(Incarnation.Input)
@@ -148,6 +150,15 @@ package enum LifeTable {
 
     private static let id = IncarnationID(group: 0, slot: 1, number: 1)
     private static let then = Instant(nanoseconds: 1_000_000_000)
+
+    /// How many phases there are, and how many things that can come.
+    package static var phases: Int { Incarnation.Phase.allCases.count }
+    package static var stimulusCount: Int { stimuli.count }
+
+    /// How many pairs the usual situations give: one for each phase and each thing that can come.
+    package static var usualPairs: Int {
+        Set(rows().filter(\.when.isEmpty).map(\.pair)).count
+    }
 
     /// Every pair, found by doing it; pairs of another situation only where it differs from the usual one.
     package static func rows() -> [TableRow] {

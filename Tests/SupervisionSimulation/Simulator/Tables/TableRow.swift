@@ -5,17 +5,26 @@ package struct TableRow: Hashable, Sendable {
     package var when: String
     package var cells: [String]
 
+    fileprivate var rank: Int {
+        when.isEmpty ? (cells.allSatisfy(\.isEmpty) ? 1 : 0) : 2
+    }
+
     package var pair: String { "\(section) × \(what)" + (when.isEmpty ? "" : " (\(when))") }
 }
 
 /// Tables as they stand in a page: a heading `### section`, then rows, each for one or more that come.
 package enum TableText {
-    /// Writes rows as text; neighbours of a section that lead to the same share a line.
+    /// Writes rows as text; rows of a section that lead to the same share a line, and what leads to nothing
+    /// stands after the rest.
     package static func write(_ rows: [TableRow], headings: [String]) -> String {
         var lines: [String] = []
         var section = ""
         var done: Set<TableRow> = []
-        for row in rows where !done.contains(row) {
+        let ordered = rows.enumerated().sorted { left, right in
+            left.element.section == right.element.section && left.element.rank != right.element.rank
+                ? left.element.rank < right.element.rank : left.offset < right.offset
+        }
+        for row in ordered.map(\.element) where !done.contains(row) {
             if row.section != section {
                 section = row.section
                 lines += ["", "### \(section)", "", "| " + headings.joined(separator: " | ") + " |"]
