@@ -9,7 +9,8 @@ import Testing
 func expectNothingLeft(_ supervisor: SupervisorProcess, sourceLocation: SourceLocation = #_sourceLocation) {
     // The test made the root; what the supervisor made in it is gone.
     #expect(
-        Cgroupfs.count(below: supervisor.root) == 0, "\(supervisor.transcript)", sourceLocation: sourceLocation)
+        Cgroupfs.count(below: supervisor.root) == 0, "\(supervisor.transcript)",
+        sourceLocation: sourceLocation)
     #expect(
         Cgroupfs.allProcesses(in: supervisor.root) == [], "\(supervisor.transcript)",
         sourceLocation: sourceLocation)

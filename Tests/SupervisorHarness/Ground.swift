@@ -39,7 +39,8 @@ enum Ground {
         } else if directory.hasSuffix("/tests") {
             directory.removeLast("/tests".count)
         }
-        let available = (TextFile.read("\(directory)/cgroup.controllers") ?? "").split(whereSeparator: \.isWhitespace)
+        let available = (TextFile.read("\(directory)/cgroup.controllers") ?? "").split(
+            whereSeparator: \.isWhitespace)
         for controller in ["cpu", "io", "memory", "pids"] where available.contains(Substring(controller)) {
             // A controller that cannot be had for the children is missed by the test that needs it.
             TextFile.write("+\(controller)", to: "\(directory)/cgroup.subtree_control")

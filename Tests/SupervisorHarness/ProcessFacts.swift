@@ -13,7 +13,9 @@ package struct ProcessFacts: Sendable {
 
     /// The state letter of `/proc/PID/stat`: `S`, `Z`, …; nil where it is gone.
     package var state: Character? {
-        guard let text = TextFile.read("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return nil }
+        guard let text = TextFile.read("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else {
+            return nil
+        }
         return text[text.index(after: end)...].first { $0 != " " }
     }
 
@@ -50,7 +52,8 @@ package struct ProcessFacts: Sendable {
     package func status(_ name: String) -> String? {
         TextFile.read("/proc/\(pid)/status")?.split(separator: "\n").first { $0.hasPrefix("\(name):") }
             .map { line in
-                String(line.dropFirst(name.count + 1)).split(whereSeparator: \.isWhitespace).joined(separator: " ")
+                String(line.dropFirst(name.count + 1)).split(whereSeparator: \.isWhitespace).joined(
+                    separator: " ")
             }
     }
 

@@ -57,7 +57,8 @@ package final class SupervisorProcess {
                 "SERGEANTCG_BINARY does not say which program to test: SERGEANTCG_BINARY=$(scripts/build)")
         }
         guard access(binary, X_OK) == 0 else {
-            throw HarnessFailure("SERGEANTCG_BINARY is \(binary), which cannot be executed: run scripts/build")
+            throw HarnessFailure(
+                "SERGEANTCG_BINARY is \(binary), which cannot be executed: run scripts/build")
         }
         let number = Self.numbers.add(1, ordering: .relaxed).newValue
         name = "test-\(getpid())-\(number)"
@@ -98,7 +99,9 @@ package final class SupervisorProcess {
     }
 
     deinit {
-        for descriptor in [log.descriptor, output.descriptor, pidfd] where descriptor >= 0 { close(descriptor) }
+        for descriptor in [log.descriptor, output.descriptor, pidfd] where descriptor >= 0 {
+            close(descriptor)
+        }
         if let terminal { close(terminal) }
     }
 
@@ -216,7 +219,9 @@ package final class SupervisorProcess {
     /// Waits until it has ended, and all that it and its workers printed is read.
     @discardableResult
     package func waitForExit(within patience: Duration = SupervisorProcess.patience) throws -> ExitStatus {
-        let status = try wait("for the end of the supervisor", within: patience, evenIfEnded: true) { self.status }
+        let status = try wait("for the end of the supervisor", within: patience, evenIfEnded: true) {
+            self.status
+        }
         while read(milliseconds: 0) {}
         return status
     }
@@ -386,7 +391,8 @@ package final class SupervisorProcess {
             text += "stderr beside the log:\n" + strayLines.suffix(30).map { "  \($0)\n" }.joined()
         }
         if !outputLines.isEmpty {
-            text += "stdout (\(outputLines.count) lines):\n" + outputLines.suffix(30).map { "  \($0)\n" }.joined()
+            text +=
+                "stdout (\(outputLines.count) lines):\n" + outputLines.suffix(30).map { "  \($0)\n" }.joined()
         }
         return text
     }
