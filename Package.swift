@@ -61,7 +61,8 @@ let package = Package(
             swiftSettings: strict),
         // The program seen from outside, and a worker in plain C for it.
         .target(
-            name: "SupervisorHarness", dependencies: ["CLinux", "CSupervisorHarness"], path: "Tests/SupervisorHarness",
+            name: "SupervisorHarness", dependencies: ["CLinux", "CSupervisorHarness"],
+            path: "Tests/SupervisorHarness",
             swiftSettings: strict),
         .target(name: "CSupervisorHarness", path: "Tests/CSupervisorHarness"),
         .executableTarget(name: "TestWorker", path: "Tests/TestWorker"),

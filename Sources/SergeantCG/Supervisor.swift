@@ -79,7 +79,8 @@ public final class Supervisor: Sendable {
             if case .sergeant = group.program { isSergeant = true }
             groups.append(
                 try GroupHost(
-                    group, executable: executable, launcher: isSergeant ? launcher?.descriptor.number : nil, subtree: subtree,
+                    group, executable: executable, launcher: isSergeant ? launcher?.descriptor.number : nil,
+                    subtree: subtree,
                     resetSignals: ignored))
         }
         let host = try Host(

@@ -42,7 +42,8 @@ struct Run: ParsableCommand {
         GroupConfiguration(
             program: try program(), workers: workers.concurrentWorkers, limits: limits.limits,
             stopSignal: life.stopSignal, stopTimeout: life.stopTimeout,
-            startTimeout: life.startTimeout == .zero ? nil : life.startTimeout, backOffInitial: life.backoffInitial,
+            startTimeout: life.startTimeout == .zero ? nil : life.startTimeout,
+            backOffInitial: life.backoffInitial,
             backOffMaximum: life.backoffMax, intensity: life.maxFailures)
     }
 
@@ -58,7 +59,8 @@ struct Run: ParsableCommand {
         case (_?, nil, _): throw ValidationError("--worker-module needs --worker-class too.")
         case (nil, _?, _): throw ValidationError("--worker-class needs --worker-module too.")
         case (_?, _?, false):
-            throw ValidationError("Give either --worker-module and --worker-class, or a command after --, not both.")
+            throw ValidationError(
+                "Give either --worker-module and --worker-class, or a command after --, not both.")
         }
     }
 }
@@ -160,6 +162,9 @@ struct SupervisorOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The least that is logged.", valueName: "debug|info|warning|error|critical"))
     var logLevel = LogLevel.info
 
-    @Flag(help: "Exit as python3 -m sergeant.supervisor does: 0 even after a failure, 2 for a wrong command line.")
+    @Flag(
+        help:
+            "Exit as python3 -m sergeant.supervisor does: 0 even after a failure, 2 for a wrong command line."
+    )
     var legacyExitCodes = false
 }

@@ -30,7 +30,9 @@ struct Count {
     var number: UInt64
 
     @Sendable static func parse(_ text: String) throws -> Count {
-        guard let number = Quantity.count(text) else { throw ValueFault(description: "it takes a whole number") }
+        guard let number = Quantity.count(text) else {
+            throw ValueFault(description: "it takes a whole number")
+        }
         return Count(number: number)
     }
 

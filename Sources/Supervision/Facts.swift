@@ -1,12 +1,16 @@
 /// `memory.events` of a worker's cgroup, the counters that decide something.
 /// Counters are compared, events never counted: inotify merges them.
 public struct MemoryCounters: Hashable, Sendable {
+    /// How often `memory.high` was passed.
     public var high: UInt64
+    /// How often `memory.max` was met.
     public var max: UInt64
+    /// How often the cgroup was out of memory at its own limit.
     public var oom: UInt64
     /// Processes killed, not deaths: a group kill of three counts three.
     public var oomKill: UInt64
 
+    /// Takes each fact as it is.
     public init(high: UInt64 = 0, max: UInt64 = 0, oom: UInt64 = 0, oomKill: UInt64 = 0) {
         self.high = high
         self.max = max
@@ -22,6 +26,7 @@ public struct MemoryMeasurement: Hashable, Sendable {
     /// What reclaim cannot take back: anon + shmem + kernel - slab_reclaimable of `memory.stat`.
     public var unreclaimable: UInt64
 
+    /// Takes each fact as it is.
     public init(current: UInt64, unreclaimable: UInt64) {
         self.current = current
         self.unreclaimable = unreclaimable
@@ -39,12 +44,17 @@ public struct WorkerReport: Hashable, Sendable {
     /// The worker's return code, 0 to 7; it overrides the process's own status. Nil where `sergeant` itself
     /// could not be imported.
     public var returnCode: Int32?
+    /// The exception that ended it, as text.
     public var exception: String?
+    /// Its stack trace, as text.
     public var stacktrace: String?
+    /// The names of threads that would not end.
     public var unkillableThreads: [String]
 
+    /// Takes each fact as it is.
     public init(
-        returnCode: Int32?, exception: String? = nil, stacktrace: String? = nil, unkillableThreads: [String] = []
+        returnCode: Int32?, exception: String? = nil, stacktrace: String? = nil,
+        unkillableThreads: [String] = []
     ) {
         self.returnCode = returnCode
         self.exception = exception
@@ -63,7 +73,9 @@ public struct WorkerReport: Hashable, Sendable {
 
 /// Everything known at the moment a worker's main process was reaped, read before its cgroup is removed.
 public struct Exit: Hashable, Sendable {
+    /// How the main process ended.
     public var status: ExitStatus
+    /// What a `sergeant` worker said before.
     public var report: WorkerReport?
     /// Nil without the memory controller.
     public var memory: MemoryCounters?
@@ -72,6 +84,7 @@ public struct Exit: Hashable, Sendable {
     /// `usage_usec` of `cpu.stat`, children included.
     public var cpuMicroseconds: UInt64?
 
+    /// Takes each fact as it is.
     public init(
         status: ExitStatus, report: WorkerReport? = nil, memory: MemoryCounters? = nil,
         memoryPeak: UInt64? = nil, cpuMicroseconds: UInt64? = nil
@@ -91,6 +104,7 @@ public struct StartFailure: Hashable, Sendable {
     /// One sentence, with operation, path and errno.
     public var sentence: String
 
+    /// Takes each fact as it is.
     public init(isPermanent: Bool, sentence: String) {
         self.isPermanent = isPermanent
         self.sentence = sentence

@@ -3,6 +3,7 @@
 /// The table of every pair stands in the documentation page "The life of an incarnation"; a test holds it
 /// against this code.
 public struct Incarnation: Hashable, Sendable {
+    /// Where an incarnation stands in its life.
     public enum Phase: String, Hashable, Sendable, CaseIterable {
         /// The host was asked to start it and has not answered.
         case starting
@@ -61,13 +62,19 @@ public struct Incarnation: Hashable, Sendable {
         case gone
     }
 
+    /// Which incarnation of which slot.
     public let id: IncarnationID
+    /// Where it stands.
     public private(set) var phase = Phase.starting
+    /// Its main process, once that was started.
     public private(set) var pid: Int32?
+    /// When its program was first seen to run.
     public private(set) var startedAt: Instant?
+    /// When it became ready.
     public private(set) var readyAt: Instant?
     /// The first cause that was acted on; it stays the reason, whatever ends the process.
     public private(set) var cause: Reason?
+    /// When its phase is over, if that has an end.
     public private(set) var deadline: Instant?
     /// Where the slot's incarnation before ran, for "was respawned as".
     let predecessor: Int32?

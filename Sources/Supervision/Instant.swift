@@ -2,12 +2,15 @@
 ///
 /// Supervision never reads a clock: every instant comes in with an event, so a history can be replayed.
 public struct Instant: Hashable, Comparable, Sendable {
+    /// Since the origin.
     public var nanoseconds: UInt64
 
+    /// So many nanoseconds after the origin.
     public init(nanoseconds: UInt64) {
         self.nanoseconds = nanoseconds
     }
 
+    /// The left one is earlier.
     public static func < (left: Instant, right: Instant) -> Bool {
         left.nanoseconds < right.nanoseconds
     }

@@ -15,14 +15,18 @@ public enum Occurrence: Hashable, Sendable {
 
     /// The end of an incarnation, told once.
     public struct End: Hashable, Sendable {
+        /// Why it ended.
         public var reason: Reason
         /// Nil where the worker could not be started.
         public var exit: Exit?
+        /// Why it could not be started.
         public var failure: StartFailure?
+        /// From its start to its end.
         public var lifetime: Duration
         /// No successor comes, for the group or the supervisor stops.
         public var isLast: Bool
 
+        /// Takes each part as it is.
         public init(
             reason: Reason, exit: Exit?, failure: StartFailure? = nil, lifetime: Duration, isLast: Bool
         ) {

@@ -19,19 +19,25 @@ public struct GroupPolicy: Hashable, Sendable {
 
     /// How many failures within how long a time make the group itself a failure (Erlang's restart intensity).
     public struct Intensity: Hashable, Sendable {
+        /// So many failures are still borne.
         public var maximumFailures: Int
+        /// Within this time.
         public var window: Duration
 
+        /// Takes each part as it is.
         public init(maximumFailures: Int, window: Duration) {
             self.maximumFailures = maximumFailures
             self.window = window
         }
     }
 
+    /// The group's name.
     public var name: String
     /// How many workers there are to be.
     public var workers: Int
+    /// What a worker's exit means.
     public var conduct: Conduct
+    /// When a worker counts as ready.
     public var readiness: Readiness
     /// From the stop signal to `cgroup.kill`.
     public var stopTimeout: Duration
@@ -41,11 +47,14 @@ public struct GroupPolicy: Hashable, Sendable {
     public var memoryThreshold: UInt64?
     /// Bytes that the kernel enforces (`memory.max`); nil for no such limit.
     public var memoryMax: UInt64?
+    /// The wait after a first failure; each further one doubles it.
     public var backOffInitial: Duration
+    /// The longest wait after failures.
     public var backOffMaximum: Duration
     /// Nil never gives up.
     public var intensity: Intensity?
 
+    /// Takes each part as it is.
     public init(
         name: String, workers: Int, conduct: Conduct = .program, readiness: Readiness = .whenStarted,
         stopTimeout: Duration = .seconds(8), startTimeout: Duration? = nil, memoryThreshold: UInt64? = nil,
@@ -87,5 +96,6 @@ public enum Tempo {
     public static let drainingPerSlot = 2
     /// The shared tick while a wire is slid: its first and its longest interval.
     public static let wireTickShortest: Duration = .seconds(1)
+    /// The longest.
     public static let wireTickLongest: Duration = .seconds(60)
 }

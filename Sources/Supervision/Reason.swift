@@ -26,6 +26,7 @@ public enum Reason: String, Hashable, Sendable, CaseIterable {
         case failure
     }
 
+    /// What this reason does to the slot's back-off.
     public var weight: Weight {
         switch self {
         case .finished, .respawnRequested, .stopRequested: .success

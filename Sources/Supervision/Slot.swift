@@ -66,9 +66,10 @@ package struct Slot: Hashable, Sendable {
     /// Decides when the successor of an incarnation that ended, or leaves, may start.
     ///
     /// - Returns: true where it may start now.
-    mutating func plan(after reason: Reason, of incarnation: Incarnation, _ context: inout Context,
-        random: inout SplitMix64) -> Bool
-    {
+    mutating func plan(
+        after reason: Reason, of incarnation: Incarnation, _ context: inout Context,
+        random: inout SplitMix64
+    ) -> Bool {
         let readyFor = incarnation.readyAt.map { context.now - $0 } ?? .zero
         let healthy = readyFor >= Tempo.healthyRun
         let delay = backOff.wait(
@@ -136,7 +137,8 @@ package struct Slot: Hashable, Sendable {
         var mayStart = false
     }
 
-    mutating func handle(_ input: Incarnation.Input, of number: Int, _ context: inout Context) -> Consequences {
+    mutating func handle(_ input: Incarnation.Input, of number: Int, _ context: inout Context) -> Consequences
+    {
         change(number, &context) { $0.handle(input, &$1) }
     }
 

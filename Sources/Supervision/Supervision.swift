@@ -28,6 +28,7 @@ public struct Supervision: Sendable {
         tally = Tally(slots: groups.reduce(0) { $0 + $1.slots.count })
     }
 
+    /// Nothing is left to do, and nothing follows.
     public var isFinished: Bool {
         if case .finished = state { true } else { false }
     }
@@ -147,7 +148,8 @@ public struct Supervision: Sendable {
 
     private mutating func count(group: Int, _ context: inout Context) {
         let intensity = groups[group].policy.intensity
-        guard let intensity, let count = groups[group].failures.record(at: context.now, limit: intensity) else {
+        guard let intensity, let count = groups[group].failures.record(at: context.now, limit: intensity)
+        else {
             return
         }
         giveUp(group, .tooManyFailures(count: count, window: intensity.window), &context)

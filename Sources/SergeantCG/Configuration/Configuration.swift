@@ -14,11 +14,14 @@ public struct Configuration: Sendable {
 
     /// Names the instance, and its subtree where it must make one of its own.
     public var name: String
+    /// At least one.
     public var groups: [GroupConfiguration]
+    /// Where the workers' cgroups are made.
     public var place: Place
     /// Take SIGTERM, SIGINT, SIGQUIT and SIGHUP as requests to stop. A guest in another program leaves signals alone.
     public var handlesSignals: Bool
 
+    /// A configuration is checked when a ``Supervisor`` is made of it, not here.
     public init(
         name: String = "default", groups: [GroupConfiguration], place: Place = .own(movesProcesses: false),
         handlesSignals: Bool = false
@@ -42,21 +45,31 @@ public struct GroupConfiguration: Sendable {
 
     /// Names the group's cgroup and, with the slot, each worker.
     public var name: String
+    /// What a worker runs.
     public var program: Program
+    /// How many there are to be, at least 1.
     public var workers: Int
+    /// Within which limits each worker runs.
     public var limits: Limits
+    /// The number of the signal that asks a worker to stop.
     public var stopSignal: Int32
+    /// From the stop signal to `cgroup.kill`.
     public var stopTimeout: Duration
+    /// From the start to readiness; nil is for ever.
     public var startTimeout: Duration?
+    /// The wait after a first failure; each further one doubles it.
     public var backOffInitial: Duration
+    /// The longest wait after failures.
     public var backOffMaximum: Duration
+    /// When to give the group up; nil is never.
     public var intensity: GroupPolicy.Intensity?
     /// Added to, or put in place of, what the workers inherit.
     public var environment: [String: String]
 
     /// - Parameter name: nil takes the last part of the module, or the program's file name.
     public init(
-        name: String? = nil, program: Program, workers: Int, limits: Limits = Limits(), stopSignal: Int32 = 15,
+        name: String? = nil, program: Program, workers: Int, limits: Limits = Limits(),
+        stopSignal: Int32 = 15,
         stopTimeout: Duration = .seconds(8), startTimeout: Duration? = nil,
         backOffInitial: Duration = .milliseconds(200), backOffMaximum: Duration = .seconds(30),
         intensity: GroupPolicy.Intensity? = nil, environment: [String: String] = [:]
@@ -82,7 +95,9 @@ public struct GroupConfiguration: Sendable {
         case .sergeant(let module, _, _): last = module.split(separator: ".").last
         }
         let kept = (last ?? "").unicodeScalars.map { scalar -> Character in
-            let isFit = scalar.isASCII && (scalar.properties.isAlphabetic || "0123456789_-".unicodeScalars.contains(scalar))
+            let isFit =
+                scalar.isASCII
+                && (scalar.properties.isAlphabetic || "0123456789_-".unicodeScalars.contains(scalar))
             return isFit ? Character(scalar) : "_"
         }
         return kept.isEmpty ? "worker" : String(kept.prefix(64))
@@ -112,8 +127,10 @@ public struct Limits: Hashable, Sendable {
     /// `pids.max`, processes and threads.
     public var pidsMax: UInt64?
 
+    /// A configuration is checked when a ``Supervisor`` is made of it, not here.
     public init(
-        memoryThreshold: UInt64? = nil, memoryMax: UInt64? = nil, swapMax: UInt64? = nil, pidsMax: UInt64? = nil
+        memoryThreshold: UInt64? = nil, memoryMax: UInt64? = nil, swapMax: UInt64? = nil,
+        pidsMax: UInt64? = nil
     ) {
         self.memoryThreshold = memoryThreshold
         self.memoryMax = memoryMax

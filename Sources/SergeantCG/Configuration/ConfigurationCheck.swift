@@ -48,7 +48,8 @@ extension Configuration {
             ("--max-worker-memory-usage", limits.memoryThreshold), ("--memory-max", limits.memoryMax),
         ]
         for case (let option, let bytes?) in named where bytes < Self.leastMemory {
-            return "\(option) is \(bytes) bytes: no process can start in less than 1M (0 switches the limit off)"
+            return
+                "\(option) is \(bytes) bytes: no process can start in less than 1M (0 switches the limit off)"
         }
         if let threshold = limits.memoryThreshold, let hard = limits.memoryMax, threshold >= hard {
             return

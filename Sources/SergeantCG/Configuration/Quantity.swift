@@ -39,7 +39,8 @@ public enum Quantity {
     /// `8`, `0.5`, `200ms`, `30s`, `10min`, `1h`; a bare number is seconds.
     public static func duration(_ text: String) -> Duration? {
         let units: [(suffix: String, seconds: Double)] = [
-            ("ms", 0.001), ("us", 0.000_001), ("min", 60), ("m", 60), ("h", 3600), ("d", 86400), ("s", 1), ("", 1),
+            ("ms", 0.001), ("us", 0.000_001), ("min", 60), ("m", 60), ("h", 3600), ("d", 86400), ("s", 1),
+            ("", 1),
         ]
         for (suffix, scale) in units where text.hasSuffix(suffix) {
             guard let value = number(text.dropLast(suffix.count)) else { continue }

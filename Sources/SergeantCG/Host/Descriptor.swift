@@ -11,7 +11,8 @@ struct Descriptor: ~Copyable, Sendable {
     /// Takes what a system call returned: a descriptor, or a negative number.
     init(_ result: Int32, operation: String, errno error: Int32) throws(SupervisorError) {
         guard result >= 0 else {
-            throw SupervisorError(.system, "cannot \(operation): \(String(cString: strerror(error))) (errno \(error))")
+            throw SupervisorError(
+                .system, "cannot \(operation): \(String(cString: strerror(error))) (errno \(error))")
         }
         number = result
     }

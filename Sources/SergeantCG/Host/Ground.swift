@@ -58,7 +58,9 @@ struct Ground {
 
     private mutating func settle(in mount: Mount, name instance: String) throws(SupervisorError) {
         let isRoot: Bool
-        do throws(CgroupError) { isRoot = try Cgroup.open(directory).isHierarchyRoot } catch { throw Subtree.unusable(error) }
+        do throws(CgroupError) { isRoot = try Cgroup.open(directory).isHierarchyRoot } catch {
+            throw Subtree.unusable(error)
+        }
         if isRoot {
             name = "sergeantcg-\(instance)"
             parent = directory

@@ -200,7 +200,8 @@ final class Host {
     }
 
     private func takeProgramStatus(_ worker: Worker) {
-        guard worker.awaitsProgram, let pipe = worker.process?.statusPipe, let pid = worker.process?.pid else { return }
+        guard worker.awaitsProgram, let pipe = worker.process?.statusPipe, let pid = worker.process?.pid
+        else { return }
         do {
             switch try StartStatus.read(pipe) {
             case .pending: return
@@ -211,7 +212,8 @@ final class Host {
             case .failed(let stage, let errno):
                 worker.awaitsProgram = false
                 let error = SpawnError(
-                    stage: stage, errno: errno, executable: groups[worker.id.group].executable, cgroup: names.cgroup(worker.id))
+                    stage: stage, errno: errno, executable: groups[worker.id.group].executable,
+                    cgroup: names.cgroup(worker.id))
                 reapFailedStart(worker)
                 fail(worker.id, error)
             }

@@ -12,7 +12,9 @@ enum ProgramSearch {
             return judge(name) ?? .found(absolute(name))
         }
         var refusal: Outcome?
-        for directory in (path ?? "/usr/local/bin:/usr/bin:/bin").split(separator: ":", omittingEmptySubsequences: false) {
+        for directory in (path ?? "/usr/local/bin:/usr/bin:/bin").split(
+            separator: ":", omittingEmptySubsequences: false)
+        {
             let candidate = directory.isEmpty ? "./\(name)" : "\(directory)/\(name)"
             guard access(candidate, F_OK) == 0 else { continue }
             guard let fault = judge(candidate) else { return .found(absolute(candidate)) }

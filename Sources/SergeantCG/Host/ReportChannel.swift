@@ -78,7 +78,8 @@ struct ReportChannel: ~Copyable {
         case "ready": isReady = true
         case "finished":
             report = WorkerReport(
-                returnCode: message.return_code ?? 1, exception: message.exception, stacktrace: message.stacktrace,
+                returnCode: message.return_code ?? 1, exception: message.exception,
+                stacktrace: message.stacktrace,
                 unkillableThreads: message.unkillable_threads ?? [])
         case "unavailable":
             report = WorkerReport(returnCode: nil, exception: message.exception)

@@ -39,7 +39,9 @@ final class Subtree {
         if ground.isOwn {
             root = try Self.makeOrOpen(ground)
         } else {
-            do throws(CgroupError) { root = try Cgroup.open(ground.directory) } catch { throw Self.unusable(error) }
+            do throws(CgroupError) { root = try Cgroup.open(ground.directory) } catch {
+                throw Self.unusable(error)
+            }
         }
         do throws(SupervisorError) {
             try lock(name: configuration.name)
@@ -77,7 +79,9 @@ final class Subtree {
         var faults: [String] = []
         do throws(CgroupError) {
             for child in try root.children() where groups.contains(child) {
-                do throws(CgroupError) { try root.removeChild(child) } catch { faults.append(error.description) }
+                do throws(CgroupError) { try root.removeChild(child) } catch {
+                    faults.append(error.description)
+                }
             }
         } catch {
             faults.append(error.description)
@@ -143,13 +147,16 @@ final class Subtree {
     }
 
     /// A directory that holds incarnations' leaves, at least one, and nothing else.
-    private static func holdsIncarnations(_ root: borrowing Cgroup, _ name: String) throws(CgroupError) -> Bool {
+    private static func holdsIncarnations(_ root: borrowing Cgroup, _ name: String) throws(CgroupError)
+        -> Bool
+    {
         let group = try root.openChild(name)
         let leaves = try group.children()
-        return !leaves.isEmpty && leaves.allSatisfy { leaf in
-            let parts = leaf.split(separator: ".", omittingEmptySubsequences: false)
-            return parts.count == 2 && parts.allSatisfy { Int($0) ?? 0 > 0 }
-        }
+        return !leaves.isEmpty
+            && leaves.allSatisfy { leaf in
+                let parts = leaf.split(separator: ".", omittingEmptySubsequences: false)
+                return parts.count == 2 && parts.allSatisfy { Int($0) ?? 0 > 0 }
+            }
     }
 
     /// Puts us, or everyone who is in the root with us, into the leaf: controllers cannot be enabled in a
@@ -230,7 +237,8 @@ final class Subtree {
         }
         do throws(CgroupError) {
             accountsMemory = available.contains(.memory)
-            let enabling = needed.union(.memory).intersection(available).subtracting(try root.subtreeControl())
+            let enabling = needed.union(.memory).intersection(available).subtracting(
+                try root.subtreeControl())
             if !enabling.isEmpty {
                 try root.enable(enabling)
                 changes.append(.enabled(in: root.path, enabling))
@@ -256,7 +264,8 @@ final class Subtree {
                 "this host gives it to cgroup v1; boot it with systemd.unified_cgroup_hierarchy=1, or run where "
                 + "cgroup v2 has it"
         } else if access("/run/systemd/system", F_OK) == 0 {
-            text += "have it delegated, with Delegate=yes in the unit or `systemd-run --scope -p Delegate=yes …`"
+            text +=
+                "have it delegated, with Delegate=yes in the unit or `systemd-run --scope -p Delegate=yes …`"
         } else {
             text += "enable it in cgroup.subtree_control of the cgroups above, or start the container with it"
         }
@@ -273,7 +282,8 @@ final class Subtree {
         }
         let numbers = release.split(whereSeparator: { !$0.isNumber }).prefix(2).compactMap { Int($0) }
         guard numbers.count == 2, (numbers[0], numbers[1]) < (5, 19) else { return }
-        throw SupervisorError(.noUsableCgroup, "Linux 5.19 or later is needed (memory.peak); this is \(release)")
+        throw SupervisorError(
+            .noUsableCgroup, "Linux 5.19 or later is needed (memory.peak); this is \(release)")
     }
 
     private static func makeOrOpen(_ ground: Ground) throws(SupervisorError) -> Cgroup {

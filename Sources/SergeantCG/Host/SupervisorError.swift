@@ -1,5 +1,6 @@
 /// Why a supervisor could not start, or could not go on.
 public struct SupervisorError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The kinds of trouble that end a supervisor.
     public enum Kind: Hashable, Sendable {
         /// The configuration contradicts itself.
         case configuration
@@ -11,10 +12,12 @@ public struct SupervisorError: Error, Hashable, Sendable, CustomStringConvertibl
         case system
     }
 
+    /// What kind of trouble it is; the exit code follows from it.
     public var kind: Kind
     /// One sentence that a person can act on.
     public var description: String
 
+    /// An error with this sentence.
     public init(_ kind: Kind, _ description: String) {
         self.kind = kind
         self.description = description

@@ -21,7 +21,9 @@ enum WorkerEnvironment {
             if !withheld.contains(name), group.environment[name] == nil { result.append(text) }
             place += 1
         }
-        for (name, value) in group.environment.sorted(by: { $0.key < $1.key }) { result.append("\(name)=\(value)") }
+        for (name, value) in group.environment.sorted(by: { $0.key < $1.key }) {
+            result.append("\(name)=\(value)")
+        }
         if let limit = group.limits.memoryThreshold ?? group.limits.memoryMax {
             result.append("SERGEANT_MEMORY_LIMIT=\(limit)")
         }

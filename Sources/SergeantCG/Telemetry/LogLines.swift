@@ -4,6 +4,7 @@ public import Supervision
 
 /// The log of the program: one line per occurrence on a descriptor, as text or as JSON.
 public final class LogLines: BufferedObserver {
+    /// How a line looks.
     public enum Format: Sendable {
         /// Upstream's: date, `Supervisor`, process ID, level, message.
         case text
@@ -26,6 +27,7 @@ public final class LogLines: BufferedObserver {
         self.least = least
     }
 
+    /// Adds the line of this occurrence.
     public func observe(_ occurrence: Occurrence, named names: Names) {
         write(Record(occurrence, names: names))
     }
@@ -83,9 +85,11 @@ public final class LogLines: BufferedObserver {
         let date = Self.localTime(time)
         let level = names[record.level.rawValue]
         // A message may hold an exception's text; a log line stays one line.
-        let message = record.message.utf8.contains(UInt8(ascii: "\n")) ? Self.escaped(record.message) : record.message
+        let message =
+            record.message.utf8.contains(UInt8(ascii: "\n")) ? Self.escaped(record.message) : record.message
         let line = "\(date) Supervisor   \(process) \(level) \(message)"
-        return Array((coloured ? "\u{1B}[\(colours[record.level.rawValue])m\(line)\u{1B}[0m\n" : line + "\n").utf8)
+        return Array(
+            (coloured ? "\u{1B}[\(colours[record.level.rawValue])m\(line)\u{1B}[0m\n" : line + "\n").utf8)
     }
 
     private static func escaped(_ text: String) -> String {

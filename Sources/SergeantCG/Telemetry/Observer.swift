@@ -17,12 +17,16 @@ package protocol BufferedObserver: Observer {
 
 /// How groups, workers and their cgroups are called: what turns numbers into words.
 public struct Names: Sendable {
+    /// The words for one group.
     public struct Group: Sendable {
+        /// The group's name.
         public var name: String
         /// `module.Class` of a `sergeant` worker, in its two parts.
         public var workerModule: String?
+        /// The class of a `sergeant` worker.
         public var workerClass: String?
 
+        /// Takes each name as it is.
         public init(name: String, workerModule: String? = nil, workerClass: String? = nil) {
             self.name = name
             self.workerModule = workerModule
@@ -30,15 +34,18 @@ public struct Names: Sendable {
         }
     }
 
+    /// In the order of their numbers.
     public var groups: [Group]
     /// The directory of the supervisor's subtree, within the hierarchy (`/…`); empty until it is known.
     public var root: String
 
+    /// Takes each name as it is.
     public init(groups: [Group], root: String) {
         self.groups = groups
         self.root = root
     }
 
+    /// The name of the group with this number.
     public func group(_ index: Int) -> String {
         groups.indices.contains(index) ? groups[index].name : "\(index)"
     }
@@ -53,6 +60,7 @@ public struct Names: Sendable {
         "\(id.slot.slot).\(id.number)"
     }
 
+    /// The path of an incarnation's cgroup within the hierarchy.
     public func cgroup(_ id: IncarnationID) -> String {
         "\(root)/\(group(id.group))/\(directory(id))"
     }

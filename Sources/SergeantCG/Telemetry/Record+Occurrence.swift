@@ -34,7 +34,8 @@ extension Record {
             add("cgroup", .text(names.cgroup(id)))
         case .workerStopping(let id, let pid, let reason):
             self.init(
-                .info, "worker_stopping", "worker(\(pid)) was asked to stop: \(Self.words(for: reason))", id, pid,
+                .info, "worker_stopping", "worker(\(pid)) was asked to stop: \(Self.words(for: reason))", id,
+                pid,
                 names)
             add("cgroup", .text(names.cgroup(id)))
             add("reason", .text(reason.rawValue))
@@ -56,8 +57,7 @@ extension Record {
             let whose = scope == .worker ? "its own memory limit" : "a memory limit above its own"
             self.init(
                 .error, "worker_oom",
-                "the kernel killed \(kills) process\(kills == 1 ? "" : "es") of worker(\(pid)) at \(whose)", id, pid,
-                names)
+                "the kernel killed in worker(\(pid)) for memory, at \(whose)", id, pid, names)
             add("oom_kills", .unsigned(kills))
             add("oom_scope", .text(scope.rawValue))
             add("main_killed", .boolean(mainKilled))
@@ -75,7 +75,8 @@ extension Record {
                 : "its cgroup cannot be removed (errno \(errno))"
             self.init(
                 .error, "worker_stuck",
-                "\(names.worker(id.slot)) \(names.cgroup(id)): \(what), \(attempts) attempts were made", id, pid,
+                "\(names.worker(id.slot)) \(names.cgroup(id)): \(what), \(attempts) attempts were made", id,
+                pid,
                 names)
             add("cgroup", .text(names.cgroup(id)))
         case .workerBackoff(let slot, let delay, let failures):
@@ -206,7 +207,10 @@ extension Record {
         case .memoryLimit:
             return (.info, "\(worker) is gone after it exceeded the maximum memory limit (\(how))")
         case .oomKilled:
-            return (.critical, "\(worker) execution has been interrupted: the kernel killed it for its memory (\(how))")
+            return (
+                .critical,
+                "\(worker) execution has been interrupted: the kernel killed it for its memory (\(how))"
+            )
         case .failed, .crashed:
             return (.critical, failure(of: end.exit, worker, id, names))
         case .watchdog, .startTimeout, .lifetime, .restart, .scaleDown:
@@ -216,13 +220,16 @@ extension Record {
         }
     }
 
-    private static func failure(of exit: Exit?, _ worker: String, _ id: IncarnationID, _ names: Names) -> String {
+    private static func failure(of exit: Exit?, _ worker: String, _ id: IncarnationID, _ names: Names)
+        -> String
+    {
         if let report = exit?.report {
             let exception = report.exception ?? "None"
             let group = names.groups.indices.contains(id.group) ? names.groups[id.group] : nil
             let module = group?.workerModule ?? "-"
             switch report.returnCode {
-            case nil: return "\(worker) cannot run: 'sergeant' cannot be imported in this Python: \(exception)"
+            case nil:
+                return "\(worker) cannot run: 'sergeant' cannot be imported in this Python: \(exception)"
             case 1: return "\(worker) execution has failed with the following exception: \(exception)"
             case 2: return "could not load worker module: \(module): \(exception)"
             case 3: return "could not find worker class: \(module).\(group?.workerClass ?? "-")"

@@ -1,8 +1,10 @@
 /// An occurrence made ready to be written: what every log, in whatever format, says of it.
 public struct Record: Sendable {
+    /// How much a record matters, from little to much.
     public enum Level: Int, Hashable, Comparable, Sendable, CaseIterable {
         case debug, info, warning, error, critical
 
+        /// The left one matters less.
         public static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
 
         /// As the JSON log writes it.
@@ -17,6 +19,7 @@ public struct Record: Sendable {
         }
     }
 
+    /// What a field may hold.
     public enum Value: Hashable, Sendable {
         case text(String)
         case integer(Int64)
@@ -25,13 +28,16 @@ public struct Record: Sendable {
         case texts([String])
     }
 
+    /// How much it matters.
     public var level: Level
     /// The event's name, such as `worker_exited`.
     public var event: String
+    /// One sentence for a person.
     public var message: String
     /// In the order they are written.
     public var fields: [(name: String, value: Value)]
 
+    /// Takes each part as it is.
     public init(
         _ level: Level, _ event: String, _ message: String, _ fields: [(name: String, value: Value)] = []
     ) {

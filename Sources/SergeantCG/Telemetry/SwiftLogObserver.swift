@@ -5,10 +5,12 @@ public import Supervision
 public final class SwiftLogObserver: Observer {
     private let logger: Logger
 
+    /// Tells this logger.
     public init(_ logger: Logger) {
         self.logger = logger
     }
 
+    /// Logs this occurrence, if the logger's level lets it.
     public func observe(_ occurrence: Occurrence, named names: Names) {
         let record = Record(occurrence, names: names)
         let level: Logger.Level =
