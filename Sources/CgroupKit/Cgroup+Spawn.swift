@@ -3,6 +3,7 @@ import Glibc
 
 /// A process that was started in a cgroup. Closes its descriptors with the value; that does not end it.
 public struct PlacedProcess: ~Copyable, Sendable {
+    /// Its number, in our PID namespace.
     public let pid: Int32
     /// Refers to the process for ever, however numbers are reused; readable when it has ended. Close-on-exec.
     public let pidfd: Int32

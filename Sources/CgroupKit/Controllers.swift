@@ -1,17 +1,28 @@
 /// The controllers that a cgroup may have, as in `cgroup.controllers` and `cgroup.subtree_control`.
 public struct Controllers: OptionSet, Hashable, Sendable, CustomStringConvertible {
+    /// A bit per controller.
     public let rawValue: UInt16
 
+    /// The controllers of these bits.
     public init(rawValue: UInt16) { self.rawValue = rawValue }
 
+    /// CPUs and memory nodes to run on.
     public static let cpuset = Controllers(rawValue: 1 << 0)
+    /// CPU time: weight and quota.
     public static let cpu = Controllers(rawValue: 1 << 1)
+    /// Block device bandwidth.
     public static let io = Controllers(rawValue: 1 << 2)
+    /// Memory and swap.
     public static let memory = Controllers(rawValue: 1 << 3)
+    /// Huge pages.
     public static let hugetlb = Controllers(rawValue: 1 << 4)
+    /// Processes and threads.
     public static let pids = Controllers(rawValue: 1 << 5)
+    /// RDMA resources.
     public static let rdma = Controllers(rawValue: 1 << 6)
+    /// Countable resources of a host, such as encryption keys.
     public static let misc = Controllers(rawValue: 1 << 7)
+    /// Device memory.
     public static let dmem = Controllers(rawValue: 1 << 8)
 
     private static let names: [(controller: Controllers, name: StaticString)] = [

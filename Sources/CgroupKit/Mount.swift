@@ -11,6 +11,7 @@ public struct Mount: Hashable, Sendable {
     /// Whether the mount, or the file system, is read-only.
     public var isReadOnly: Bool
 
+    /// A mount of these values.
     public init(mountPoint: String, root: String, isReadOnly: Bool) {
         self.mountPoint = mountPoint
         self.root = root

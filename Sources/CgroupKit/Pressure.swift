@@ -7,14 +7,18 @@ public struct Pressure: Hashable, Sendable, KernelFormatted {
         case memory, cpu, io
     }
 
-    /// The share of time that was lost, in percent over the last 10, 60 and 300 seconds, and all of it.
+    /// The share of time that was lost lately, and all of it.
     public struct Share: Hashable, Sendable {
+        /// Percent over the last 10 seconds.
         public var average10: Double
+        /// Percent over the last minute.
         public var average60: Double
+        /// Percent over the last 5 minutes.
         public var average300: Double
         /// Microseconds lost since the cgroup was made.
         public var totalMicroseconds: UInt64
 
+        /// A share of these values.
         public init(average10: Double, average60: Double, average300: Double, totalMicroseconds: UInt64) {
             self.average10 = average10
             self.average60 = average60
@@ -28,6 +32,7 @@ public struct Pressure: Hashable, Sendable, KernelFormatted {
     /// Time in which all tasks waited at once. `nil` if the kernel does not tell.
     public var full: Share?
 
+    /// Pressure of these shares.
     public init(some: Share, full: Share?) {
         self.some = some
         self.full = full

@@ -13,9 +13,12 @@ public struct ProcessSpecification: Sendable {
 
     /// A descriptor of ours, and the number at which the process finds it.
     public struct Descriptor: Hashable, Sendable {
+        /// Our number.
         public var source: Int32
+        /// The number at which the process finds it.
         public var target: Int32
 
+        /// Hands on `source` as `target`.
         public init(source: Int32, target: Int32) {
             self.source = source
             self.target = target
@@ -24,9 +27,12 @@ public struct ProcessSpecification: Sendable {
 
     /// Soft and hard `RLIMIT_NOFILE`.
     public struct FileLimit: Hashable, Sendable {
+        /// The limit in force.
         public var soft: UInt64
+        /// How far the process may raise it.
         public var hard: UInt64
 
+        /// Both limits.
         public init(soft: UInt64, hard: UInt64) {
             self.soft = soft
             self.hard = hard
@@ -52,8 +58,10 @@ public struct ProcessSpecification: Sendable {
     public var fileLimit: FileLimit?
     /// `oom_score_adj`, from -1000 to 1000; `nil` to inherit ours.
     public var oomScoreAdjustment: Int32?
+    /// How the process is made.
     public var mode = Mode.sharesMemory
 
+    /// A program in a session of its own, with descriptors 0, 1 and 2 only.
     public init(executable: String, arguments: [String], environment: [String]) {
         self.executable = executable
         self.arguments = arguments

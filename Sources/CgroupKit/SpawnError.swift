@@ -25,13 +25,16 @@ public struct SpawnError: Error, Hashable, Sendable, CustomStringConvertible {
         case exec = 9
     }
 
+    /// The step that failed.
     public var stage: Stage
+    /// Why, as in errno(3).
     public var errno: Int32
     /// The program.
     public var executable: String
     /// The cgroup's path; empty before there is one.
     public var cgroup: String
 
+    /// A failure of this step.
     public init(stage: Stage, errno: Int32, executable: String, cgroup: String) {
         self.stage = stage
         self.errno = errno

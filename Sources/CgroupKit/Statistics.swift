@@ -16,6 +16,7 @@ public struct MemoryEvents: Hashable, Sendable, KernelFormatted {
     /// Times that the whole cgroup was killed (`memory.oom.group`). Linux 5.17.
     public var oomGroupKill: UInt64
 
+    /// Counters of these values; those not given are 0.
     public init(
         low: UInt64 = 0, high: UInt64 = 0, max: UInt64 = 0, oom: UInt64 = 0, oomKill: UInt64 = 0,
         oomGroupKill: UInt64 = 0
@@ -79,6 +80,7 @@ public struct MemoryStat: Hashable, Sendable, KernelFormatted {
     /// Major page faults: a count, not bytes. `nil` if the kernel does not tell.
     public var majorFaults: UInt64?
 
+    /// These bytes, and nothing known of the rest.
     public init(
         anon: UInt64, file: UInt64, kernel: UInt64, shmem: UInt64, slabReclaimable: UInt64,
         slabUnreclaimable: UInt64
@@ -154,7 +156,9 @@ public struct MemoryStat: Hashable, Sendable, KernelFormatted {
 public struct CPUStat: Hashable, Sendable, KernelFormatted {
     /// User and system time together.
     public var usageMicroseconds: UInt64
+    /// Time in user space.
     public var userMicroseconds: UInt64
+    /// Time in the kernel.
     public var systemMicroseconds: UInt64
     /// Periods of `cpu.max` that passed. `nil` without the cpu controller.
     public var periods: UInt64?
@@ -163,6 +167,7 @@ public struct CPUStat: Hashable, Sendable, KernelFormatted {
     /// Time it stood still for that. `nil` without the cpu controller.
     public var throttledMicroseconds: UInt64?
 
+    /// These times, without throttling.
     public init(usageMicroseconds: UInt64, userMicroseconds: UInt64, systemMicroseconds: UInt64) {
         self.usageMicroseconds = usageMicroseconds
         self.userMicroseconds = userMicroseconds
@@ -203,6 +208,7 @@ public struct CgroupEvents: Hashable, Sendable, KernelFormatted {
     /// `cgroup.freeze` has taken effect.
     public var frozen: Bool
 
+    /// Events of these values.
     public init(populated: Bool, frozen: Bool) {
         self.populated = populated
         self.frozen = frozen
@@ -228,6 +234,7 @@ public struct PidsEvents: Hashable, Sendable, KernelFormatted {
     /// Forks that failed for a limit: up to Linux 6.10 this cgroup's own, later also those beneath it.
     public var max: UInt64
 
+    /// Events of this value.
     public init(max: UInt64) { self.max = max }
 
     /// Reads the file's bytes. Unknown keys are passed over; `nil` if `max` is missing.
@@ -247,6 +254,7 @@ public struct CgroupStat: Hashable, Sendable, KernelFormatted {
     /// Cgroups that were removed and still hold memory, such as page cache that nobody has reclaimed.
     public var dyingDescendants: UInt64
 
+    /// These numbers of cgroups.
     public init(descendants: UInt64, dyingDescendants: UInt64) {
         self.descendants = descendants
         self.dyingDescendants = dyingDescendants
