@@ -11,7 +11,7 @@ extension Cgroup {
 
     /// Gives controllers to the cgroups beneath this one, all or none of them.
     ///
-    /// Throws `EBUSY` while a process is in this cgroup (unless it is the hierarchy's root), `ENOENT` for a
+    /// Throws `EBUSY` while a process is in this cgroup (for memory, io and hugetlb; not in the root), `ENOENT` for a
     /// controller that is not among `controllers()`, `EACCES` where it is not delegated.
     public borrowing func enable(_ controllers: Controllers) throws(CgroupError) {
         guard !controllers.isEmpty else { return }

@@ -59,6 +59,8 @@ public struct CgroupError: Error, Hashable, Sendable, CustomStringConvertible {
             return "mount it: mount -t cgroup2 none /sys/fs/cgroup"
         case (EXDEV, _) where operation.hasPrefix("find our own cgroup"):
             return "it was mounted outside our cgroup namespace; mount cgroup2 again inside"
+        case (ENOENT, _) where Self.isPressure(file), (EOPNOTSUPP, _) where Self.isPressure(file):
+            return "this kernel has no pressure stall information, or it is switched off"
         case (ENOENT, "cgroup.kill"):
             return "needs Linux 5.14"
         case (ENOENT, "memory.peak"):
@@ -71,8 +73,6 @@ public struct CgroupError: Error, Hashable, Sendable, CustomStringConvertible {
             return "this is a threaded cgroup, or an invalid one beneath a threaded one"
         case (EOPNOTSUPP, "cgroup.subtree_control"):
             return "this cgroup is part of a threaded subtree"
-        case (EOPNOTSUPP, _) where Self.isPressure(file):
-            return "pressure stall information is switched off in this kernel"
         case (ESRCH, "cgroup.procs"):
             return "there is no such process"
         case (EAGAIN, _) where operation == "make":

@@ -209,15 +209,17 @@ extension NativeCgroup {
 
         @Test func aMissingFileIsTold() throws {
             try withTestCgroup { own in
-                try #require(try !own.controllers().contains(.memory), "this hierarchy gives memory to all")
-                let missing = #expect(throws: CgroupError.self) { try own.setMemoryMax(.bytes(1 << 20)) }
+                // One that gives no controller on has a child without any.
+                let leaf = try own.makeChild("leaf")
+                let missing = #expect(throws: CgroupError.self) { try leaf.setMemoryMax(.bytes(1 << 20)) }
                 #expect(missing?.errno == ENOENT)
                 #expect(
                     missing?.description
-                        == "cannot write '1048576' to \(own.path)/memory.max: No such file or directory (ENOENT: "
+                        == "cannot write '1048576' to \(leaf.path)/memory.max: No such file or directory (ENOENT: "
                         + "the memory controller is not enabled in the parent's cgroup.subtree_control)")
-                let unread = #expect(throws: CgroupError.self) { _ = try own.memoryEvents() }
+                let unread = #expect(throws: CgroupError.self) { _ = try leaf.memoryEvents() }
                 #expect(unread?.errno == ENOENT)
+                #expect(unread?.path == "\(leaf.path)/memory.events")
             }
         }
 
@@ -262,9 +264,20 @@ extension NativeCgroup {
                 let stat = try own.cpuStat()
                 #expect(stat.usageMicroseconds > 1000)
                 #expect(stat.userMicroseconds <= stat.usageMicroseconds)
-                #expect(try own.pressure(.cpu).some.totalMicroseconds < 1_000_000)
-                // Longer than the buffer of a small file.
                 #expect(try own.read("cgroup.controllers") == own.controllers().description)
+            }
+        }
+
+        /// Pressure is an option of the kernel: it is read, or the error says so.
+        @Test(arguments: Pressure.Resource.allCases)
+        func pressureIsReadOrToldToBeMissing(resource: Pressure.Resource) throws {
+            try withTestCgroup { own in
+                do throws(CgroupError) {
+                    #expect(try own.pressure(resource).some.totalMicroseconds < 1_000_000)
+                } catch {
+                    #expect(
+                        error.hint == "this kernel has no pressure stall information, or it is switched off")
+                }
             }
         }
 

@@ -3,12 +3,10 @@ import CgroupKit
 import Glibc
 import Testing
 
-/// A file that is nowhere, with this text, open for reading.
-private func anonymousFile(_ text: String) throws -> Int32 {
-    var path = Array("/tmp/cgroupkit-XXXXXX".utf8CString)
-    let file = mkstemp(&path)
+/// A file in memory with this text.
+private func memoryFile(_ text: String) throws -> Int32 {
+    let file = linux_memfd_create("cgroupkit")
     try #require(file >= 0)
-    try #require(unlink(path) == 0)
     try #require(text.withCString { write(file, $0, strlen($0)) } == text.utf8.count)
     return file
 }
@@ -119,7 +117,7 @@ extension NativeCgroup {
         @Test(arguments: ProcessSpecification.Mode.allCases)
         func descriptorsArriveAtTheirNumbers(mode: ProcessSpecification.Mode) throws {
             var generator = Generator(state: 20_260_101)
-            let files = try (0..<8).map { try anonymousFile("file \($0)") }
+            let files = try (0..<8).map { try memoryFile("file \($0)") }
             defer { for file in files { close(file) } }
             let script = "for n; do echo \"$n $(cat /proc/self/fd/$n)\"; done"
             try withTestCgroup { own in
