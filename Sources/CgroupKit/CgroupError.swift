@@ -63,6 +63,13 @@ public struct CgroupError: Error, Hashable, Sendable, CustomStringConvertible {
             return "this kernel has no pressure stall information, or it is switched off"
         case (ENOENT, "cgroup.kill"):
             return "needs Linux 5.14"
+        case (ENOENT, "io.weight"):
+            return "needs the io controller enabled in the parent's cgroup.subtree_control, and blk-iocost"
+        case (ENOENT, _) where file.hasPrefix("memory.swap."):
+            return "needs swap in this kernel, and the memory controller enabled in the parent's "
+                + "cgroup.subtree_control"
+        case (EAGAIN, "memory.reclaim"):
+            return "only fewer bytes could be taken back"
         case (ENOENT, "memory.peak"):
             return
                 "needs Linux 5.19, and the memory controller enabled in the parent's cgroup.subtree_control"
