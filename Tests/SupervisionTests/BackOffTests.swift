@@ -15,7 +15,8 @@ struct BackOffTests {
             bench.exit(life(1, number), 1, after: .seconds(1))
             let delay = bench.delay(of: slot)
             let told = bench.occurrences.last
-            #expect(told == .workerBackoff(SlotID(group: 0, slot: 1), delay: delay ?? .zero, failures: number))
+            #expect(
+                told == .workerBackoff(SlotID(group: 0, slot: 1), delay: delay ?? .zero, failures: number))
             bench.fire(slot)
             #expect(bench.actions == [.start(life(1, number + 1))])
             return delay

@@ -43,12 +43,14 @@ struct BreachTests {
     @Test(
         "the headroom is a quarter, at least 16 MiB, never past the hard limit, never below what is in use",
         arguments: [
-            (40, nil, 56), (200, nil, 250), (200, 220, 220), (200, 300, 250), (200, 200, 200), (201, 200, nil),
+            (40, nil, 56), (200, nil, 250), (200, 220, 220), (200, 300, 250), (200, 200, 200),
+            (201, 200, nil),
         ] as [(UInt64, UInt64?, UInt64?)])
     func headroom(_ current: UInt64, _ hard: UInt64?, _ expected: UInt64?) {
         var bench = alarmed(
             GroupPolicy(
-                name: "web", workers: 1, memoryThreshold: 40 * mebibyte, memoryMax: hard.map { $0 * mebibyte }))
+                name: "web", workers: 1, memoryThreshold: 40 * mebibyte, memoryMax: hard.map { $0 * mebibyte }
+            ))
         bench.tell(
             life(1, 1),
             .measured(MemoryMeasurement(current: current * mebibyte, unreclaimable: 40 * mebibyte)))

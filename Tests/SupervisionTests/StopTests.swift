@@ -95,7 +95,9 @@ struct StopTests {
         bench.tell(.begin)
         bench.tell(.stop)
         bench.start(life(1, 1))
-        let places = [.setMemoryHigh(life(1, 1), nil), .signal(life(1, 1))].map { bench.actions.firstIndex(of: $0) }
+        let places = [.setMemoryHigh(life(1, 1), nil), .signal(life(1, 1))].map {
+            bench.actions.firstIndex(of: $0)
+        }
         #expect(places == places.compactMap(\.self).sorted())
     }
 

@@ -55,8 +55,13 @@ struct TableTests {
 
     @Test("are read from the page's own text")
     func readsTheText() {
-        let altered = text.replacing("| kill; deadline | – | killing | kill, timer 2 s | – |", with: "| kill | – | killing | kill, timer 2 s | – |")
+        let altered = text.replacing(
+            "| kill; deadline | – | killing | kill, timer 2 s | – |",
+            with: "| kill | – | killing | kill, timer 2 s | – |")
         #expect(altered != text)
-        #expect(TableText.differences(page: TableText.read(altered), truth: truth) == ["missing: draining × deadline"])
+        #expect(
+            TableText.differences(page: TableText.read(altered), truth: truth) == [
+                "missing: draining × deadline"
+            ])
     }
 }

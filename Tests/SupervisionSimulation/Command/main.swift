@@ -2,10 +2,12 @@ import Glibc
 import SupervisionSimulation
 
 /// `supervision-simulation [--events N] [--seed N]`: plays random histories and checks every step.
+/// `supervision-simulation --break INVARIANT`: the same with a deliberate mistake, to see it found.
 /// `supervision-simulation --table life|slot`: prints a table of the documentation page as the code has it.
 func run(_ arguments: [String]) -> Int32 {
     var events = 1_000_000
     var seed = UInt64.random(in: 0 ... .max)
+    var target: Invariant?
     var rest = arguments[...]
     while let argument = rest.popFirst() {
         switch (argument, rest.popFirst()) {
@@ -13,13 +15,17 @@ func run(_ arguments: [String]) -> Int32 {
         case ("--table", "slot"): return show(SlotTable.rows(), SlotTable.headings)
         case ("--events", let value?) where (Int(value) ?? 0) > 0: events = Int(value) ?? events
         case ("--seed", let value?) where UInt64(value) != nil: seed = UInt64(value) ?? seed
+        case ("--break", let value?) where Invariant(rawValue: value) != nil:
+            target = Invariant(rawValue: value)
         default:
-            say("usage: supervision-simulation [--events NUMBER] [--seed NUMBER] [--table life|slot]; not understood: \(argument)")
+            say(
+                "usage: supervision-simulation [--events NUMBER] [--seed NUMBER] [--break INVARIANT] [--table life|slot]; not understood: \(argument)"
+            )
             return 64
         }
     }
     print("seed \(seed)")
-    var simulation = Simulation(seed: seed)
+    var simulation = Simulation(seed: seed, breaking: target)
     let clock = ContinuousClock()
     let began = clock.now
     var nextProgress = began + .seconds(1)
@@ -39,6 +45,7 @@ func run(_ arguments: [String]) -> Int32 {
     let score = simulation.score
     for (kind, count) in score.eventKinds { print("event \(kind) \(count)") }
     for (kind, count) in score.actionKinds { print("action \(kind) \(count)") }
+    for pair in score.unseenPairs { print("never came about: \(pair)") }
     print(
         "\(score.events) events in \(score.histories) histories, \(Int(seconds * 1000)) ms, "
             + "\(Int(Double(score.events) / seconds)) events/s, seed \(seed), no violation")

@@ -17,7 +17,8 @@ package struct Bench {
         actions = supervision.handle(event, at: now)
     }
 
-    package mutating func tell(_ id: IncarnationID, _ input: Incarnation.Input, after delay: Duration = .zero) {
+    package mutating func tell(_ id: IncarnationID, _ input: Incarnation.Input, after delay: Duration = .zero)
+    {
         tell(.incarnation(id, input), after: delay)
     }
 

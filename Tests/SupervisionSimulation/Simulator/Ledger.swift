@@ -160,7 +160,9 @@ struct Ledger {
 
     /// Where an incarnation stands that is not gone.
     func find(_ id: IncarnationID) -> (place: Int, index: Int)? {
-        guard let place = layout.place(of: id.slot), let index = index(of: id.number, at: place) else { return nil }
+        guard let place = layout.place(of: id.slot), let index = index(of: id.number, at: place) else {
+            return nil
+        }
         return (place, index)
     }
 

@@ -50,7 +50,8 @@ extension Ledger {
             throw violation(.startsInFlight, "start of \(id) with \(startsInFlight) unanswered")
         }
         if now < slots[place].earliest {
-            throw violation(.backOffKept, "start of \(id) \(slots[place].earliest - now) before its back-off ends")
+            throw violation(
+                .backOffKept, "start of \(id) \(slots[place].earliest - now) before its back-off ends")
         }
         if let last = slots[place].lastStart, now < last + Tempo.pace {
             throw violation(.paced, "start of \(id) \(now - last) after the slot's last start")
@@ -183,7 +184,8 @@ extension Ledger {
 
     private mutating func enterFinish(_ finished: Outcome) throws(Violation) {
         guard stoppedTold, finished == outcome, living == goneInThisStep else {
-            throw violation(.finishesOnce, "finish with \(finished) while \(living) are left of \(outcome as Any)")
+            throw violation(
+                .finishesOnce, "finish with \(finished) while \(living) are left of \(outcome as Any)")
         }
         hasFinished = true
     }

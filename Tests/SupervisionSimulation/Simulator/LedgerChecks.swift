@@ -31,7 +31,8 @@ extension Ledger {
         for life in slots[place].lives where life.isGone {
             living -= 1
             if life.timer != nil {
-                throw violation(.timersCleared, "a timer stays for number \(life.number) of \(slots[place].id)")
+                throw violation(
+                    .timersCleared, "a timer stays for number \(life.number) of \(slots[place].id)")
             }
         }
         for life in slots[place].lives {
@@ -91,6 +92,11 @@ extension Ledger {
         if life.mustDieAtOnce || (killRequestedAt != nil && life.kills == 0) {
             throw violation(.secondStopKills, "\(id) is not killed at the second request")
         }
+        if life.kills == 0, !life.answered, let since = life.leftAt,
+            now > since + policy.stopTimeout + Self.lateness
+        {
+            throw violation(.killedAfterGrace, "\(id), whose start is not answered, is not killed")
+        }
         if life.kills == 0, let since = life.signalledAt {
             let allowance = life.cause == .memoryLimit ? Tempo.throttleAllowance : .zero
             let end = since + policy.stopTimeout + allowance
@@ -124,12 +130,15 @@ extension Ledger {
 
     mutating func checkWhole() throws(Violation) {
         if isStopping {
-            if wiresTimer != nil { throw violation(.timersCleared, "the shared tick stays set after the stop") }
+            if wiresTimer != nil {
+                throw violation(.timersCleared, "the shared tick stays set after the stop")
+            }
             if living == 0, !hasFinished {
                 throw violation(.finishesOnce, "nothing is left, and it does not finish")
             }
             if let bound, now > bound {
-                throw violation(.endsInBoundedTime, "\(living) left \(now - (stoppedAt ?? now)) after the stop")
+                throw violation(
+                    .endsInBoundedTime, "\(living) left \(now - (stoppedAt ?? now)) after the stop")
             }
             return
         }

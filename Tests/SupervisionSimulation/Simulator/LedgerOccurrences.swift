@@ -56,7 +56,8 @@ extension Ledger {
         }
         guard replaces == slots[place].lastPID?.pid else {
             throw violation(
-                .rightPredecessor, "\(id) replaces \(replaces as Any), expected \(slots[place].lastPID as Any)")
+                .rightPredecessor,
+                "\(id) replaces \(replaces as Any), expected \(slots[place].lastPID as Any)")
         }
         slots[place].lives[index].startTold = true
     }

@@ -134,7 +134,8 @@ struct ModelHost {
             cgroups[place][index].wasKilled = true
             if random.chance(scenario.temper.undying) {
                 let forEver = random.chance(scenario.temper.undyingForEver)
-                let wait: Duration = forEver ? .seconds(1_000_000) : random.between(.milliseconds(1), .seconds(60))
+                let wait: Duration =
+                    forEver ? .seconds(1_000_000) : random.between(.milliseconds(1), .seconds(60))
                 cgroups[place][index].undyingUntil = now + wait
             }
         }
@@ -182,7 +183,8 @@ struct ModelHost {
         switch timer {
         case .wires: wiresTimer = generation
         case .slot(let id): if let place = layout.place(of: id) { slotTimers[place] = generation }
-        case .incarnation(let id): if let (place, index) = find(id) { cgroups[place][index].timer = generation }
+        case .incarnation(let id):
+            if let (place, index) = find(id) { cgroups[place][index].timer = generation }
         }
         return generation
     }
@@ -265,7 +267,8 @@ struct ModelHost {
         }
         if random.chance(scenario.outOfMemory) {
             exit.status = .signal(9, coreDumped: false)
-            exit.memory = MemoryCounters(oom: random.chance(500) ? 1 : 0, oomKill: UInt64(1 + random.below(3)))
+            exit.memory = MemoryCounters(
+                oom: random.chance(500) ? 1 : 0, oomKill: UInt64(1 + random.below(3)))
         } else if random.chance(500) {
             exit.memory = MemoryCounters()
         }
@@ -309,14 +312,16 @@ struct ModelHost {
 
     private mutating func useMemory(_ id: IncarnationID, _ place: Int, _ index: Int) -> Incarnation.Input? {
         guard cgroups[place][index].isRunning else { return nil }
-        plan(.useMemory(id), in: random.between(.milliseconds(1), .seconds(10)))
+        let leaks = cgroups[place][index].leaks
+        plan(.useMemory(id), in: random.between(.milliseconds(1), leaks ? .milliseconds(500) : .seconds(10)))
         let policy = cgroups[place][index].policy
         let scale = policy.memoryThreshold ?? policy.memoryMax ?? 256 << 20
         var memory = cgroups[place][index].memory
         let cache = memory.current - memory.unreclaimable
-        let step = UInt64(random.below(Int(scale / 8)))
-        let grows = cgroups[place][index].leaks || random.chance(450)
-        let unreclaimable = grows ? memory.unreclaimable + step : memory.unreclaimable - min(step, memory.unreclaimable)
+        let step = UInt64(random.below(Int(leaks ? scale / 2 : scale / 8)))
+        let grows = leaks || random.chance(450)
+        let unreclaimable =
+            grows ? memory.unreclaimable + step : memory.unreclaimable - min(step, memory.unreclaimable)
         memory.unreclaimable = min(unreclaimable, policy.memoryMax ?? .max)
         let nextCache = random.chance(700) ? cache + UInt64(random.below(Int(scale))) : cache / 4
         let limit = min(cgroups[place][index].high ?? .max, policy.memoryMax ?? .max)
@@ -325,8 +330,10 @@ struct ModelHost {
         if random.chance(20) { memory.current += 1 << 20 }
         cgroups[place][index].memory = memory
         let alarmed = nextCache > room
-        if alarmed, cgroups[place][index].high != nil { cgroups[place][index].counters.high += 1 + step & 7 }
-        if alarmed, cgroups[place][index].high == nil { cgroups[place][index].counters.max += 1 + step & 7 }
+        if alarmed, cgroups[place][index].high != nil {
+            cgroups[place][index].counters.high += 1 + (step & 7)
+        }
+        if alarmed, cgroups[place][index].high == nil { cgroups[place][index].counters.max += 1 + (step & 7) }
         guard alarmed || random.chance(100), cgroups[place][index].isObserved else { return nil }
         return .counters(cgroups[place][index].counters)
     }

@@ -1,16 +1,188 @@
 import Supervision
 
-/// A deliberate mistake between supervision and those who see its actions.
-package enum Sabotage: String, CaseIterable, Sendable {
-    case none
-}
-
+/// A deliberate mistake between supervision and all who see its actions: one for each invariant, which must
+/// then be the one that is found broken.
 struct Saboteur {
-    let sabotage: Sabotage
+    let target: Invariant
+    private var isStopping = false
+    private var signalled: Set<IncarnationID> = []
+    /// One that never is given up, however often it was killed in vain.
+    private var hostage: Hostage?
 
-    init(_ sabotage: Sabotage) {
-        self.sabotage = sabotage
+    private struct Hostage {
+        let id: IncarnationID
+        let pid: Int32?
+        var end: Occurrence.End
     }
 
-    mutating func alter(_ actions: inout [Action], _ event: Event, _ now: Instant) {}
+    init(_ target: Invariant) {
+        self.target = target
+    }
+
+    mutating func alter(_ actions: inout [Action], _ event: Event, _ now: Instant) {
+        for case .report(.supervisorStopping) in actions { isStopping = true }
+        switch target {
+        case .oneNotDraining: add(&actions) { if case .start(let id) = $0 { .start(id.next) } else { nil } }
+        case .numbersRise: replace(&actions) { if case .start(let id) = $0 { .start(id.next) } else { $0 } }
+        case .endsOnce: add(&actions) { if case .report(.workerExited) = $0 { $0 } else { nil } }
+        case .rightReason:
+            replace(&actions) { action in
+                guard case .report(.workerExited(let id, let pid, var end)) = action else { return action }
+                end.reason = end.reason == .crashed ? .failed : .crashed
+                return .report(.workerExited(id, pid: pid, end))
+            }
+        case .rightPredecessor:
+            replace(&actions) { action in
+                guard case .report(.workerStarted(let id, let pid, .some)) = action else { return action }
+                return .report(.workerStarted(id, pid: pid, replaces: nil))
+            }
+        case .backOffKept:
+            replace(&actions) { action in
+                guard case .setTimer(.slot(let id), let instant) = action else { return action }
+                return .setTimer(.slot(id), now + (instant - now) / 2)
+            }
+        case .paced: startUnpaced(&actions, event)
+        case .nothingForTheGone:
+            if case .incarnation(let id, .removed) = event { actions.append(.kill(id)) }
+        case .intensityKept, .fatalBeforeReady: goOn(&actions)
+        case .drainOrder: drop(&actions) { if case .setMemoryHigh(_, nil) = $0 { true } else { false } }
+        case .killedAfterGrace:
+            for case .signal(let id) in actions { signalled.insert(id) }
+            if case .timer = event {
+                drop(&actions) { if case .kill(let id) = $0 { signalled.contains(id) } else { false } }
+            }
+        case .graceKept: add(&actions) { if case .signal(let id) = $0 { .kill(id) } else { nil } }
+        case .signalsOnce: add(&actions) { if case .signal = $0 { $0 } else { nil } }
+        case .secondStopKills:
+            if event == .kill { drop(&actions) { if case .kill = $0 { true } else { false } } }
+        case .stopReachesAll:
+            if event == .stop { drop(&actions) { if case .signal = $0 { true } else { false } } }
+        case .endsInBoundedTime: keep(&actions, event, now)
+        case .givesUpLate: giveUpEarly(&actions, event)
+        case .noStartAfterStop:
+            if isStopping, case .incarnation(let id, .exited) = event, !actions.isEmpty {
+                actions.append(.start(id.next))
+            }
+        case .startsInFlight:
+            let starts = actions.compactMap { if case .start(let id) = $0 { id } else { nil } }
+            if starts.count == Tempo.startsInFlight, var last = starts.last {
+                last.slot.slot += 1
+                actions.append(.start(last))
+            }
+        case .drainingBounded: startTooMany(&actions)
+        case .limitsAboveUse:
+            replace(&actions) { action in
+                guard case .setMemoryMax(let id, let bytes?) = action else { return action }
+                return .setMemoryMax(id, bytes / 2)
+            }
+        case .recyclesAtLimit:
+            let isAbove = actions.contains {
+                if case .report(.workerMemoryLimit(_, _, let measurement, let limit)) = $0 {
+                    measurement.unreclaimable > limit
+                } else {
+                    false
+                }
+            }
+            if isAbove { actions = [] }
+        case .slidWireWatched: drop(&actions) { if case .setTimer(.wires, _) = $0 { true } else { false } }
+        case .readiness: add(&actions) { if case .report(.workerReady) = $0 { $0 } else { nil } }
+        case .slotsStaffed: drop(&actions) { if case .start = $0 { true } else { false } }
+        case .nothingForgotten:
+            drop(&actions) { if case .setTimer(.incarnation, _) = $0 { true } else { false } }
+        case .removesTheDead: add(&actions) { if case .signal(let id) = $0 { .remove(id) } else { nil } }
+        case .timersCleared:
+            drop(&actions) { if case .cancelTimer(.incarnation) = $0 { true } else { false } }
+        case .finishesOnce: add(&actions) { if case .finish = $0 { $0 } else { nil } }
+        }
+    }
+
+    // MARK: Ways to alter
+
+    private func drop(_ actions: inout [Action], _ isDropped: (Action) -> Bool) {
+        actions.removeAll(where: isDropped)
+    }
+
+    private func replace(_ actions: inout [Action], _ change: (Action) -> Action) {
+        for index in actions.indices { actions[index] = change(actions[index]) }
+    }
+
+    /// Puts another action behind some.
+    private func add(_ actions: inout [Action], _ other: (Action) -> Action?) {
+        actions = actions.flatMap { action in other(action).map { [action, $0] } ?? [action] }
+    }
+
+    /// What finished at once is started again at once.
+    private func startUnpaced(_ actions: inout [Action], _ event: Event) {
+        guard case .incarnation(let id, _) = event else { return }
+        let backsOff = actions.contains { if case .report(.workerBackoff) = $0 { true } else { false } }
+        guard !backsOff else { return }
+        replace(&actions) { if case .setTimer(.slot, _) = $0 { .start(id.next) } else { $0 } }
+    }
+
+    /// A group that failed goes on.
+    private func goOn(_ actions: inout [Action]) {
+        let place = actions.firstIndex { action in
+            switch action {
+            case .report(.groupFailed(_, .tooManyFailures)): target == .intensityKept
+            case .report(.groupFailed(_, .cannotRun)): target == .fatalBeforeReady
+            default: false
+            }
+        }
+        if let place { actions.removeSubrange(place...) }
+    }
+
+    /// A third incarnation beside two that still drain.
+    private func startTooMany(_ actions: inout [Action]) {
+        var leaving: IncarnationID?
+        for action in actions {
+            switch action {
+            case .report(.workerStopping(let id, _, .memoryLimit)): leaving = id
+            case .start, .setTimer(.slot, _): return
+            default: break
+            }
+        }
+        if let leaving { actions.append(.start(leaving.next)) }
+    }
+
+    private func giveUpEarly(_ actions: inout [Action], _ event: Event) {
+        guard isStopping, case .timer(.incarnation(let id)) = event, actions.contains(.kill(id)) else {
+            return
+        }
+        let isStuck = actions.contains { if case .report(.workerStuck) = $0 { true } else { false } }
+        if !isStuck { actions.append(.report(.workerStuck(id, pid: nil, errno: 0, attempts: 1))) }
+    }
+
+    /// The first that would be given up is killed again and again instead, and all wait for it.
+    private mutating func keep(_ actions: inout [Action], _ event: Event, _ now: Instant) {
+        if hostage == nil {
+            for case .report(.workerExited(let id, let pid, let end)) in actions
+            where pid != nil && end.exit == nil && end.failure == nil {
+                hostage = Hostage(id: id, pid: pid, end: end)
+                actions.append(.setTimer(.incarnation(id), now + Tempo.killRetry))
+            }
+        }
+        guard var hostage else { return }
+        drop(&actions) { action in
+            switch action {
+            case .report(.workerStuck(hostage.id, _, _, _)), .report(.workerExited(hostage.id, _, _)),
+                .cancelTimer(.incarnation(hostage.id)), .report(.supervisorStopped), .finish:
+                true
+            default: false
+            }
+        }
+        switch event {
+        case .timer(.incarnation(hostage.id)):
+            actions.append(.setTimer(.incarnation(hostage.id), now + Tempo.killRetry))
+        case .incarnation(hostage.id, .exited(let exit)):
+            hostage.end.exit = exit
+            actions += [
+                .report(.workerExited(hostage.id, pid: hostage.pid, hostage.end)), .remove(hostage.id),
+            ]
+        default: break
+        }
+    }
+}
+
+extension IncarnationID {
+    fileprivate var next: IncarnationID { IncarnationID(slot: slot, number: number + 1) }
 }

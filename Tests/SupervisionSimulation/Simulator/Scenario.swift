@@ -49,7 +49,8 @@ struct Scenario: Sendable {
         }
         let gentle = random.pick([1000, 950, 700, 300, 0])
         temper = Temper(
-            obedient: gentle, slow: random.pick([0, 100, 500]), undying: random.pick([0, 0, 0, 20, 200, 1000]),
+            obedient: gentle, slow: random.pick([0, 100, 500]),
+            undying: random.pick([0, 0, 0, 20, 200, 1000]),
             undyingForEver: random.pick([0, 100, 1000]))
         failedStarts = random.pick([0, 0, 5, 100, 900, 1000])
         permanentFailures = random.pick([0, 0, 0, 1, 300])
@@ -89,7 +90,9 @@ struct Scenario: Sendable {
             stopTimeout: random.pick([.zero, .milliseconds(100), .seconds(1), .seconds(8), .seconds(30)]),
             startTimeout: random.pick([nil, .milliseconds(500), .seconds(5), .seconds(60)]),
             memoryThreshold: threshold, memoryMax: hard,
-            backOffInitial: random.pick([.zero, .milliseconds(1), .milliseconds(200), .milliseconds(200), .seconds(1)]),
+            backOffInitial: random.pick([
+                .zero, .milliseconds(1), .milliseconds(200), .milliseconds(200), .seconds(1),
+            ]),
             backOffMaximum: random.pick([.zero, .milliseconds(150), .seconds(1), .seconds(30), .seconds(30)]),
             intensity: random.chance(300)
                 ? .init(

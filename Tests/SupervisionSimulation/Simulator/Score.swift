@@ -7,12 +7,32 @@ package struct Score: Sendable {
     private var eventCounts = [Int](repeating: 0, count: EventKind.allCases.count)
     private var actionCounts = [Int](repeating: 0, count: ActionKind.allCases.count)
 
+    /// How often an incarnation in each phase was told each kind of event.
+    private var seen = [Int](repeating: 0, count: Incarnation.Phase.allCases.count)
+
+    /// The pairs of a phase and a kind of event (an input, or its deadline) that never came about.
+    package var unseenPairs: [String] {
+        zip(Incarnation.Phase.allCases, seen).flatMap { phase, kinds in
+            EventKind.allCases.filter { $0.isOfIncarnation && kinds & (1 << $0.rawValue) == 0 }
+                .map { "\(phase.rawValue) × \($0)" }
+        }
+    }
+
     package var eventKinds: [(String, Int)] {
         zip(EventKind.allCases, eventCounts).map { ("\($0.0)", $0.1) }
     }
 
     package var actionKinds: [(String, Int)] {
         zip(ActionKind.allCases, actionCounts).map { ("\($0.0)", $0.1) }
+    }
+
+    /// Notes in which phase an event of an incarnation finds it.
+    mutating func note(_ event: Event, _ supervision: Supervision) {
+        switch event {
+        case .incarnation(let id, _), .timer(.incarnation(let id)):
+            seen[supervision.phase(of: id).place] |= 1 << EventKind(event).rawValue
+        case .begin, .stop, .kill, .timer: break
+        }
     }
 
     mutating func count(_ event: Event, _ actions: [Action]) {
@@ -26,6 +46,13 @@ package struct Score: Sendable {
 private enum EventKind: Int, CaseIterable {
     case begin, stop, kill, timer
     case started, startFailed, ready, counters, measured, exited, emptied, removed, removalFailed
+
+    var isOfIncarnation: Bool {
+        switch self {
+        case .begin, .stop, .kill: false
+        default: true
+        }
+    }
 
     init(_ event: Event) {
         switch event {
@@ -56,8 +83,10 @@ private enum EventKind: Int, CaseIterable {
 private enum ActionKind: Int, CaseIterable {
     case start, signal, signalLeftovers, kill, watchForEmptiness, measureMemory, setMemoryHigh
     case setMemoryMax, observeMemoryEvents, remove, setTimer, cancelTimer, finish
-    case supervisorStarted, supervisorReady, supervisorStopping, supervisorStopped, workerStarted, workerReady, workerStopping, workerMemoryAlarm, workerMemoryLimit
-    case workerOOM, workerLeftovers, workerExited, workerStuck, workerBackoff, workerPaced, groupFailed, hostTrouble, hostNotice
+    case supervisorStarted, supervisorReady, supervisorStopping, supervisorStopped, workerStarted,
+        workerReady, workerStopping, workerMemoryAlarm, workerMemoryLimit
+    case workerOOM, workerLeftovers, workerExited, workerStuck, workerBackoff, workerPaced, groupFailed,
+        hostTrouble, hostNotice
 
     init(_ action: Action) {
         switch action {
@@ -98,6 +127,23 @@ private enum ActionKind: Int, CaseIterable {
         case .groupFailed: self = .groupFailed
         case .hostTrouble: self = .hostTrouble
         case .hostNotice: self = .hostNotice
+        }
+    }
+}
+
+extension Incarnation.Phase {
+    fileprivate var place: Int {
+        switch self {
+        case .starting: 0
+        case .aborting: 1
+        case .up: 2
+        case .ready: 3
+        case .draining: 4
+        case .killing: 5
+        case .lingering: 6
+        case .purging: 7
+        case .removing: 8
+        case .gone: 9
         }
     }
 }

@@ -13,19 +13,20 @@ package struct Simulation {
 
     package let seed: UInt64
     package private(set) var score = Score()
-    let sabotage: Sabotage?
+    private let target: Invariant?
 
-    package init(seed: UInt64, sabotage: Sabotage? = nil) {
+    /// - Parameter target: an invariant to be broken by a deliberate mistake in the actions.
+    package init(seed: UInt64, breaking target: Invariant? = nil) {
         self.seed = seed
-        self.sabotage = sabotage
+        self.target = target
     }
 
     /// - Parameter progress: called after each history.
     package mutating func run(events: Int, progress: (Score) -> Void = { _ in }) throws(Failure) {
         var seeds = SplitMix64(seed: seed)
         while score.events < events {
-            var history = History(
-                seed: seeds.next(), longest: min(30_000, max(events / 4, 10)), sabotage: sabotage)
+            let longest = min(30_000, max(events / 4, 10))
+            var history = History(seed: seeds.next(), longest: longest, breaking: target)
             do {
                 try history.play(&score)
             } catch {
@@ -61,13 +62,13 @@ struct History {
 
     private static let traceLength = 30
 
-    init(seed: UInt64, longest: Int, sabotage: Sabotage?) {
+    init(seed: UInt64, longest: Int, breaking target: Invariant?) {
         random = SplitMix64(seed: seed)
         scenario = Scenario(&random, longest: longest)
         supervision = Supervision(scenario.policies, seed: random.next())
         host = ModelHost(scenario, seed: random.next())
         ledger = Ledger(scenario.policies)
-        saboteur = sabotage.map { Saboteur($0) }
+        saboteur = target.map { Saboteur($0) }
     }
 
     mutating func play(_ score: inout Score) throws(Violation) {
@@ -76,7 +77,8 @@ struct History {
             if !stopTold, steps >= scenario.stopAfter || host.queue.isEmpty { tellStop() }
             guard let (happening, instant) = host.queue.next() else {
                 throw Violation(
-                    invariant: .endsInBoundedTime, sentence: "nothing will happen any more, and it did not finish")
+                    invariant: .endsInBoundedTime,
+                    sentence: "nothing will happen any more, and it did not finish")
             }
             now = max(instant, now)
             host.now = now
@@ -100,7 +102,9 @@ struct History {
         if random.chance(scenario.repeated), Self.mayRepeat(event) {
             host.plan(.tell(event), in: random.between(.microseconds(1), .seconds(5)))
         }
-        if random.chance(scenario.stray) { host.plan(.tell(stray()), in: random.between(.microseconds(1), .seconds(1))) }
+        if random.chance(scenario.stray) {
+            host.plan(.tell(stray()), in: random.between(.microseconds(1), .seconds(1)))
+        }
     }
 
     /// A removal is a system call of the host's own: its failure is never told twice.
@@ -128,17 +132,25 @@ struct History {
             let unreclaimable = UInt64(random.below(512 << 20))
             return .incarnation(
                 id,
-                .measured(MemoryMeasurement(current: unreclaimable + UInt64(random.below(512 << 20)), unreclaimable: unreclaimable)))
+                .measured(
+                    MemoryMeasurement(
+                        current: unreclaimable + UInt64(random.below(512 << 20)), unreclaimable: unreclaimable
+                    )))
         case 6: return .incarnation(id, .counters(MemoryCounters(high: UInt64(random.below(5)))))
         default: return .begin
         }
     }
 
     private mutating func step(_ event: Event, _ score: inout Score) throws(Violation) {
+        score.note(event, supervision)
         var actions = supervision.handle(event, at: now)
         saboteur?.alter(&actions, event, now)
         let taken = Step(at: now, event: event, actions: actions)
-        if last.count < Self.traceLength { last.append(taken) } else { last[steps % Self.traceLength] = taken }
+        if last.count < Self.traceLength {
+            last.append(taken)
+        } else {
+            last[steps % Self.traceLength] = taken
+        }
         steps += 1
         score.count(event, actions)
         try ledger.enter(event, at: now, actions)

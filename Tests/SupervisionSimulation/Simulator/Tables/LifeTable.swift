@@ -2,7 +2,9 @@ import Supervision
 
 /// The life of an incarnation as a table: what each phase makes of all that can come, found by doing it.
 package enum LifeTable {
-    package static let headings = ["What comes", "When", "Next phase", "Actions, in order", "What the slot learns"]
+    package static let headings = [
+        "What comes", "When", "Next phase", "Actions, in order", "What the slot learns",
+    ]
 
     /// What can come, by the name it has in the table; inputs are split where they lead to different things.
     enum Stimulus {
@@ -102,21 +104,26 @@ package enum LifeTable {
                 phase: .starting, name: "ready when started", policy: changed { $0.readiness = .whenStarted },
                 path: []),
             Situation(
-                phase: .starting, name: "no start timeout", policy: changed { $0.startTimeout = nil }, path: []),
+                phase: .starting, name: "no start timeout", policy: changed { $0.startTimeout = nil },
+                path: []),
             Situation(phase: .aborting, path: stop),
             Situation(
-                phase: .aborting, name: "no memory limit", policy: changed { $0.memoryThreshold = nil }, path: stop),
+                phase: .aborting, name: "no memory limit", policy: changed { $0.memoryThreshold = nil },
+                path: stop),
             Situation(phase: .aborting, name: "killed once", path: stop + kill),
             Situation(phase: .aborting, name: "killed 4 times", path: stop + kill + retries),
             Situation(
-                phase: .aborting, name: "killed 4 times, all stops", isStopping: true, path: stop + kill + retries),
+                phase: .aborting, name: "killed 4 times, all stops", isStopping: true,
+                path: stop + kill + retries),
             Situation(phase: .up, path: start),
             Situation(
-                phase: .up, name: "no memory limit", policy: changed { $0.memoryThreshold = nil }, path: start),
+                phase: .up, name: "no memory limit", policy: changed { $0.memoryThreshold = nil }, path: start
+            ),
             Situation(phase: .up, name: "alarmed", path: start + alarm),
             Situation(phase: .ready, path: ready),
             Situation(
-                phase: .ready, name: "no memory limit", policy: changed { $0.memoryThreshold = nil }, path: ready),
+                phase: .ready, name: "no memory limit", policy: changed { $0.memoryThreshold = nil },
+                path: ready),
             Situation(phase: .ready, name: "alarmed", path: ready + alarm),
             Situation(phase: .ready, name: "wire slid", path: slid),
             Situation(phase: .ready, name: "wire at the hard limit", path: offWire),
@@ -141,7 +148,8 @@ package enum LifeTable {
             Situation(phase: .removing, name: "failed once", path: exited + failures.prefix(1)),
             Situation(phase: .removing, name: "failed 4 times", path: exited + failures),
             Situation(
-                phase: .removing, name: "failed 4 times, all stops", isStopping: true, path: exited + failures),
+                phase: .removing, name: "failed 4 times, all stops", isStopping: true, path: exited + failures
+            ),
             Situation(phase: .gone, path: exited + [.input(.removed)]),
         ]
     }()
@@ -216,7 +224,8 @@ package enum LifeTable {
         case .running: "running"
         case .ready: "ready"
         case .leaving(let reason): "leaving: \(name(reason))"
-        case .ended(let reason) where cause == reason: "ended: the cause" + (incarnation.cannotRun ? ", cannot run" : "")
+        case .ended(let reason) where cause == reason:
+            "ended: the cause" + (incarnation.cannotRun ? ", cannot run" : "")
         case .ended(let reason): "ended: \(name(reason))" + (incarnation.cannotRun ? ", cannot run" : "")
         case .gone: "gone"
         }

@@ -61,13 +61,16 @@ package enum SlotTable {
             _ what: String, _ when: String = "", ready: GroupPolicy.Readiness = .whenStarted, after: Duration,
             _ input: Incarnation.Input
         ) -> Deed {
-            (what, when, slot, {
-                var bench = working(
-                    GroupPolicy(
-                        name: "web", workers: 1, readiness: ready, memoryThreshold: 1 << 20))
-                bench.tell(life(1, 1), input, after: after)
-                return bench
-            })
+            (
+                what, when, slot,
+                {
+                    var bench = working(
+                        GroupPolicy(
+                            name: "web", workers: 1, readiness: ready, memoryThreshold: 1 << 20))
+                    bench.tell(life(1, 1), input, after: after)
+                    return bench
+                }
+            )
         }
         let above = Incarnation.Input.measured(MemoryMeasurement(current: 2 << 20, unreclaimable: 2 << 20))
         let success = Incarnation.Input.exited(Exit(status: .code(0)))
@@ -81,23 +84,30 @@ package enum SlotTable {
             end("failure", after: .seconds(9), failure),
             end("failure", "ready for 10 s", after: .seconds(10), failure),
             end("failure", "10 s old, never ready", ready: .whenReported, after: .seconds(10), failure),
-            ("failed start", "", slot, {
-                var bench = Bench(GroupPolicy(name: "web", workers: 1))
-                bench.tell(.begin)
-                bench.tell(
-                    life(1, 1), .startFailed(StartFailure(isPermanent: false, sentence: "")), after: .seconds(1))
-                return bench
-            }),
+            (
+                "failed start", "", slot,
+                {
+                    var bench = Bench(GroupPolicy(name: "web", workers: 1))
+                    bench.tell(.begin)
+                    bench.tell(
+                        life(1, 1), .startFailed(StartFailure(isPermanent: false, sentence: "")),
+                        after: .seconds(1))
+                    return bench
+                }
+            ),
         ]
     }
 
     private static func deeds(in state: State) -> [Deed] {
         func deed(_ what: String, _ act: @escaping (inout Bench) -> Void) -> Deed {
-            (what, "", state.slot, {
-                var bench = state.enter()
-                act(&bench)
-                return bench
-            })
+            (
+                what, "", state.slot,
+                {
+                    var bench = state.enter()
+                    act(&bench)
+                    return bench
+                }
+            )
         }
         return [
             deed("timer early") { $0.tell(.timer(.slot(state.slot)), after: .milliseconds(1)) },
@@ -118,11 +128,14 @@ package enum SlotTable {
                 all.removeAll { $0.what == "a predecessor ends" }
                 all = ends + all
                 all.append(
-                    ("a predecessor ends", "", slot, {
-                        var bench = breached(twice: false)
-                        bench.exit(life(1, 1), 0)
-                        return bench
-                    }))
+                    (
+                        "a predecessor ends", "", slot,
+                        {
+                            var bench = breached(twice: false)
+                            bench.exit(life(1, 1), 0)
+                            return bench
+                        }
+                    ))
             }
             if state.name == "waits for its turn" { all.removeAll { $0.what == "a predecessor ends" } }
             return all.map { (state, $0) }
@@ -137,7 +150,10 @@ package enum SlotTable {
             let own = bench.actions.filter { isOfSlot($0, deed.slot) }
             return TableRow(
                 section: state.name, what: deed.what, when: deed.when,
-                cells: [standing(bench, deed.slot), own.map { name($0, bench, deed.slot) }.joined(separator: ", ")])
+                cells: [
+                    standing(bench, deed.slot),
+                    own.map { name($0, bench, deed.slot) }.joined(separator: ", "),
+                ])
         }
     }
 

@@ -30,7 +30,9 @@ package enum TableText {
                 lines += ["", "### \(section)", "", "| " + headings.joined(separator: " | ") + " |"]
                 lines.append("|" + headings.map { _ in " --- |" }.joined())
             }
-            let alike = rows.filter { $0.section == row.section && $0.when == row.when && $0.cells == row.cells }
+            let alike = rows.filter {
+                $0.section == row.section && $0.when == row.when && $0.cells == row.cells
+            }
             done.formUnion(alike)
             let first = alike.map(\.what).joined(separator: "; ")
             lines.append("| " + ([first, row.when] + row.cells).map(shown).joined(separator: " | ") + " |")
