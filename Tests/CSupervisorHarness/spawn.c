@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 int harness_spawn(char *const arguments[], char *const environment[], int input, const char *terminal, int output,
@@ -52,4 +53,11 @@ int harness_terminal(char *path, size_t size) {
 int harness_pipe_size(int pipe, int bytes) {
     int result = fcntl(pipe, F_SETPIPE_SZ, bytes);
     return result < 0 ? -errno : result;
+}
+
+int harness_limit_descriptors(pid_t process, unsigned long long number) {
+    struct rlimit limit;
+    if (prlimit(process, RLIMIT_NOFILE, NULL, &limit) != 0) return errno;
+    limit.rlim_cur = number < limit.rlim_max ? number : limit.rlim_max;
+    return prlimit(process, RLIMIT_NOFILE, &limit, NULL) == 0 ? 0 : errno;
 }

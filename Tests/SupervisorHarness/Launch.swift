@@ -6,6 +6,8 @@ package struct Launch: Sendable {
         case ownCgroup
         /// In the cgroup the test is in. In the hierarchy's root it makes a subtree `sergeantcg-NAME`.
         case inherited
+        /// In this cgroup, a directory that another supervisor under test had before it.
+        case existing(String)
     }
 
     /// What its standard input is.

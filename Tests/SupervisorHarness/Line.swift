@@ -87,16 +87,9 @@ package struct Line: Decodable, Sendable {
         other = rest
     }
 
-    /// When it happened, in microseconds since midnight of some day: differences are good for tests that last
-    /// less than a day. Nil where the time is not of the form `…THH:MM:SS.ffffffZ`.
-    package var microsecondsOfDay: Int64? {
-        guard let clock = time.split(separator: "T").last, clock.hasSuffix("Z") else { return nil }
-        let parts = clock.dropLast().split(separator: ":")
-        guard parts.count == 3, let hours = Int64(parts[0]), let minutes = Int64(parts[1]),
-            let seconds = Double(parts[2])
-        else { return nil }
-        return (hours * 3600 + minutes * 60) * 1_000_000 + Int64((seconds * 1e6).rounded())
-    }
+    /// When it happened, in microseconds since 1970; nil where the time is not RFC 3339 in UTC with six digits
+    /// of a second.
+    package var microseconds: Int64? { WallClock.microseconds(time) }
 
     static func parse(_ bytes: some Sequence<UInt8>) -> Line? {
         try? JSONDecoder().decode(Line.self, from: Data(bytes))

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// What /proc says of a process, read from outside.
@@ -21,6 +22,17 @@ package struct ProcessFacts: Sendable {
 
     /// Alive, and not merely unreaped.
     package var runs: Bool { state.map { $0 != "Z" && $0 != "X" } ?? false }
+
+    /// Waits until it has ended; at once where it is gone already.
+    ///
+    /// - Returns: false where it did not.
+    package func waitForEnd(within patience: Duration = SupervisorProcess.patience) -> Bool {
+        let pidfd = linux_pidfd_open(pid, 0)
+        guard pidfd >= 0 else { return pidfd == -ESRCH }
+        defer { close(pidfd) }
+        var request = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+        return poll(&request, 1, patience.milliseconds) == 1
+    }
 
     /// Its descriptors and what they point to.
     package var descriptors: [Int: String] {

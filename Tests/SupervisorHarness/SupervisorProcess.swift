@@ -4,7 +4,7 @@ internal import Glibc
 internal import Synchronization
 
 /// How a process ended.
-package enum ExitStatus: Hashable, Sendable {
+package enum ProcessEnd: Hashable, Sendable {
     case code(Int32)
     case signal(Int32)
 }
@@ -23,9 +23,6 @@ package final class SupervisorProcess {
     package let name: String
     /// The directory the supervisor takes as its root. It may not exist yet, or any more.
     package let root: String
-    /// All that is removed at the end.
-    private let directories: [String]
-
     private let pidfd: Int32
     private var log: Stream
     private var output: Stream
@@ -38,7 +35,7 @@ package final class SupervisorProcess {
     /// The lines on stdout until now, its own and its workers'.
     package private(set) var outputLines: [String] = []
     /// Nil while it runs.
-    package private(set) var status: ExitStatus?
+    package private(set) var status: ProcessEnd?
     private let command: [String]
 
     /// One end of a pipe, and the start of a line that has not ended.
@@ -63,17 +60,20 @@ package final class SupervisorProcess {
         let number = Self.numbers.add(1, ordering: .relaxed).newValue
         name = "test-\(getpid())-\(number)"
         let ground = try Ground.directory()
-        let own = "\(ground)/sergeantcg-\(name)"
+        switch launch.place {
+        case .existing(let directory): root = directory
+        case .ownCgroup, .inherited: root = "\(ground)/sergeantcg-\(name)"
+        }
         var words = launch.wrapper + [binary]
         if launch.addsLogFormat { words += ["--log-format", "json"] }
         if launch.addsName { words += ["--name", name] }
         words += launch.arguments
-        root = own
-        directories = [own]
         if launch.place == .ownCgroup {
-            guard mkdir(own, 0o755) == 0 else { throw HarnessFailure("cannot make \(own): errno \(errno)") }
+            guard mkdir(root, 0o755) == 0 else { throw HarnessFailure("cannot make \(root): errno \(errno)") }
+        }
+        if launch.place != .inherited {
             // The shell becomes the program: same process, in its cgroup before the first instruction.
-            words = ["/bin/sh", "-c", #"echo $$ >"$0" && exec "$@""#, "\(own)/cgroup.procs"] + words
+            words = ["/bin/sh", "-c", #"echo $$ >"$0" && exec "$@""#, "\(root)/cgroup.procs"] + words
         }
         command = words
 
@@ -218,7 +218,7 @@ package final class SupervisorProcess {
 
     /// Waits until it has ended, and all that it and its workers printed is read.
     @discardableResult
-    package func waitForExit(within patience: Duration = SupervisorProcess.patience) throws -> ExitStatus {
+    package func waitForExit(within patience: Duration = SupervisorProcess.patience) throws -> ProcessEnd {
         let status = try wait("for the end of the supervisor", within: patience, evenIfEnded: true) {
             self.status
         }
@@ -241,6 +241,18 @@ package final class SupervisorProcess {
     /// Stops, or goes on, reading the log: what comes stays in its pipe, as if nobody listened.
     package func readLog(_ reads: Bool) {
         log.isRead = reads
+    }
+
+    /// Closes our end of the log's pipe: whoever writes into it gets EPIPE.
+    package func closeLog() {
+        close(log.descriptor)
+        log.descriptor = -1
+    }
+
+    /// Lets the supervisor have no descriptor from this number on (prlimit(2)), without closing those it has.
+    package func limitDescriptors(to number: UInt64) throws {
+        let error = harness_limit_descriptors(pid, number)
+        guard error == 0 else { throw failure("cannot limit its descriptors: errno \(error)") }
     }
 
     /// Reads what is there, without waiting.
@@ -338,7 +350,7 @@ package final class SupervisorProcess {
 
     /// SIGTERM, and waits for the end.
     @discardableResult
-    package func stop(within patience: Duration = SupervisorProcess.patience) throws -> ExitStatus {
+    package func stop(within patience: Duration = SupervisorProcess.patience) throws -> ProcessEnd {
         signal(SIGTERM)
         return try waitForExit(within: patience)
     }
@@ -358,17 +370,12 @@ package final class SupervisorProcess {
     }
 
     /// Kills the supervisor and all in its cgroups, and removes those.
-    ///
-    /// - Returns: the directories that were still there.
-    @discardableResult
-    package func cleanUp() throws -> [String] {
+    package func cleanUp() throws {
         if status == nil {
             _ = linux_pidfd_send_signal(pidfd, SIGKILL)
             try waitForExit()
         }
-        let left = directories.filter { Cgroupfs.exists($0) }
-        for directory in left { try Cgroupfs.clear(directory) }
-        return left
+        try Cgroupfs.clear(root)
     }
 
     /// An error that carries all that was seen.
@@ -381,7 +388,7 @@ package final class SupervisorProcess {
     package var transcript: String {
         var text = "command: \(command.joined(separator: " "))\n"
         text += "status: \(status.map { "\($0)" } ?? "running as \(pid)")\n"
-        text += "cgroups left: \(directories.filter { Cgroupfs.exists($0) })\n"
+        text += "cgroups below \(root): \(Cgroupfs.count(below: root))\n"
         let shown = lines.suffix(60).map { line in
             "\(line.time) \(line.level) \(line.event) \(line.worker ?? "-").\(line.incarnation ?? 0) "
                 + "\(line.reason ?? "") \(line.message)"
