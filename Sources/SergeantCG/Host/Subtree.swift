@@ -43,8 +43,9 @@ final class Subtree {
                 throw Self.unusable(error)
             }
         }
+        // Before it is locked it may be another's: nothing in it is ours to give back.
+        try lock(name: configuration.name)
         do throws(SupervisorError) {
-            try lock(name: configuration.name)
             if let parent = ground.parent {
                 changes.append(.madeRoot(parent: parent, name: ground.name))
                 try enable(in: parent, for: configuration)
