@@ -147,6 +147,14 @@ static inline long linux_getxattr(const char *path, const char *name, void *valu
     return linux_result(syscall(SYS_getxattr, path, name, value, size));
 }
 
+// fgetxattr(2) and fsetxattr(2).
+static inline long linux_fgetxattr(int descriptor, const char *name, void *value, size_t size) {
+    return linux_result(syscall(SYS_fgetxattr, descriptor, name, value, size));
+}
+static inline int linux_fsetxattr(int descriptor, const char *name, const void *value, size_t size) {
+    return (int)linux_result(syscall(SYS_fsetxattr, descriptor, name, value, size, 0));
+}
+
 // dup3(2).
 static inline int linux_dup3(int source, int target, int flags) {
     return (int)linux_result(syscall(SYS_dup3, source, target, flags));

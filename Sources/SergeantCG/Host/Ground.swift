@@ -57,25 +57,26 @@ struct Ground {
     }
 
     private mutating func settle(in mount: Mount, name instance: String) throws(SupervisorError) {
-        let isRoot: Bool
-        do throws(CgroupError) { isRoot = try Cgroup.open(directory).isHierarchyRoot } catch {
+        do throws(CgroupError) {
+            // Started from a shell that an earlier supervisor moved, or by systemd with DelegateSubgroup=supervisor.
+            let leaf = "/" + Subtree.supervisorLeaf
+            let above = String(directory.dropLast(leaf.count))
+            if directory.hasSuffix(leaf), above.utf8.count >= mount.mountPoint.utf8.count,
+                // Any other cgroup of that name is somebody else's, and so is what is above it.
+                try Subtree.isMarked(Cgroup.open(directory)) || Self.isDelegated(above)
+            {
+                directory = above
+                place = Self.place(of: directory, in: mount)
+            }
+            if try Cgroup.open(directory).isHierarchyRoot {
+                name = "sergeantcg-\(instance)"
+                parent = directory
+                directory += "/\(name)"
+                place = Self.place(of: directory, in: mount)
+                return
+            }
+        } catch {
             throw Subtree.unusable(error)
-        }
-        if isRoot {
-            name = "sergeantcg-\(instance)"
-            parent = directory
-            directory += "/\(name)"
-            place = Self.place(of: directory, in: mount)
-            return
-        }
-        // Started from a shell that an earlier supervisor moved, or by systemd with DelegateSubgroup=supervisor.
-        let leaf = "/" + Subtree.supervisorLeaf
-        if directory.hasSuffix(leaf), directory.utf8.count > mount.mountPoint.utf8.count + leaf.utf8.count {
-            directory.removeLast(leaf.count)
-            place = Self.place(of: directory, in: mount)
-        } else if place.hasSuffix(leaf) {
-            directory.removeLast(leaf.count)
-            place = Self.place(of: directory, in: mount)
         }
         guard movesProcesses, geteuid() == 0, access("/run/systemd/system", F_OK) == 0,
             directory != mount.mountPoint, !Self.isDelegated(directory)

@@ -21,7 +21,8 @@ final class Subtree {
     private enum Change {
         case madeRoot(parent: String, name: String)
         case enabled(in: String, Controllers)
-        case moved(to: String, origin: String)
+        /// A leaf that was there before us stays, and only those we put into it come out again.
+        case moved(to: String, origin: String, leafIsOurs: Bool)
     }
 
     /// The groups whose directories are ours to make and remove.
@@ -29,6 +30,8 @@ final class Subtree {
 
     /// In the order they were made; given back last first.
     private var changes: [Change] = []
+    /// Those we put into the leaf.
+    private var moved: Set<Int32> = []
 
     /// - Throws: ``SupervisorError`` with kind `noUsableCgroup` and the sentence that says what to do.
     init(_ configuration: Configuration) throws(SupervisorError) {
@@ -64,6 +67,7 @@ final class Subtree {
         let group: Cgroup
         do throws(CgroupError) {
             group = try root.makeChild(name)
+            Self.mark(group)
         } catch {
             guard error.errno == EEXIST else { throw error }
             group = try root.openChild(name)
@@ -88,12 +92,12 @@ final class Subtree {
             faults.append(error.description)
         }
         while let change = changes.popLast() {
-            do throws(CgroupError) { try Self.undo(change) } catch { faults.append(error.description) }
+            do throws(CgroupError) { try undo(change) } catch { faults.append(error.description) }
         }
         return faults
     }
 
-    private static func undo(_ change: Change) throws(CgroupError) {
+    private func undo(_ change: Change) throws(CgroupError) {
         switch change {
         case .madeRoot(let parent, let name): try Cgroup.open(parent).removeChild(name)
         case .enabled(let directory, let controllers):
@@ -101,7 +105,8 @@ final class Subtree {
                 // Somebody else has come to use it meanwhile: it is theirs now.
                 guard error.errno == EBUSY else { throw error }
             }
-        case .moved(let root, let origin): try leave(root, for: origin)
+        case .moved(let root, let origin, let leafIsOurs):
+            try leave(root, for: origin, leafIsOurs: leafIsOurs)
         }
     }
 
@@ -118,23 +123,23 @@ final class Subtree {
                 + "--name NAME or --cgroup PATH")
     }
 
-    /// Only directories of the form `<group>/<slot>.<incarnation>` are ours; nothing else is touched.
+    /// Only directories of the form `<group>/<slot>.<incarnation>` are ours, and a group's directory that one of
+    /// us made and that is empty by now; nothing else is touched.
     private func clearLeftovers() throws(SupervisorError) {
         var cleared = 0
         var killed = 0
         do throws(CgroupError) {
             for name in try root.children() where name != Self.supervisorLeaf {
-                guard try Self.holdsIncarnations(root, name) else { continue }
                 let group = try root.openChild(name)
-                for leaf in try group.children() {
-                    let worker = try group.openChild(leaf)
-                    killed += try worker.processes().count
-                    try worker.kill()
-                    try worker.waitUntilEmpty(timeoutMicroseconds: 5_000_000)
-                    try group.removeChild(leaf)
-                    cleared += 1
+                let leaves = try group.children()
+                guard leaves.isEmpty ? Self.isMarked(group) : leaves.allSatisfy(Self.isIncarnation) else {
+                    continue
                 }
+                for leaf in leaves { killed += try group.openChild(leaf).processes().count }
+                try group.kill()
+                try group.waitUntilEmpty(timeoutMicroseconds: 5_000_000)
                 try root.removeChild(name)
+                cleared += leaves.count
             }
         } catch {
             throw SupervisorError(
@@ -147,40 +152,57 @@ final class Subtree {
         }
     }
 
-    /// A directory that holds incarnations' leaves, at least one, and nothing else.
-    private static func holdsIncarnations(_ root: borrowing Cgroup, _ name: String) throws(CgroupError)
-        -> Bool
-    {
-        let group = try root.openChild(name)
-        let leaves = try group.children()
-        return !leaves.isEmpty
-            && leaves.allSatisfy { leaf in
-                let parts = leaf.split(separator: ".", omittingEmptySubsequences: false)
-                return parts.count == 2 && parts.allSatisfy { Int($0) ?? 0 > 0 }
-            }
+    private static func isIncarnation(_ leaf: String) -> Bool {
+        let parts = leaf.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 2 && parts.allSatisfy { Int($0) ?? 0 > 0 }
     }
+
+    // MARK: Marks
+
+    /// An extended attribute, as systemd's `user.delegate`: this directory was made by a supervisor.
+    private static let attribute = "user.sergeantcg"
+
+    private static func mark(_ cgroup: borrowing Cgroup) {
+        // Where it cannot be marked, the next supervisor leaves it alone.
+        _ = linux_fsetxattr(cgroup.descriptor, attribute, "1", 1)
+    }
+
+    static func isMarked(_ cgroup: borrowing Cgroup) -> Bool {
+        var value: UInt8 = 0
+        return linux_fgetxattr(cgroup.descriptor, attribute, &value, 1) == 1
+    }
+
+    // MARK: The leaf
 
     /// Puts us, or everyone who is in the root with us, into the leaf: controllers cannot be enabled in a
     /// cgroup that holds processes. In a container started through a shell the shell is there too.
     private func move(onlyOurselves: Bool, from origin: String) throws(SupervisorError) {
         do throws(CgroupError) {
             let leaf: Cgroup
+            var leafIsOurs = true
             do throws(CgroupError) {
                 leaf = try root.makeChild(Self.supervisorLeaf)
+                Self.mark(leaf)
             } catch {
                 guard error.errno == EEXIST else { throw error }
                 leaf = try root.openChild(Self.supervisorLeaf)
+                leafIsOurs = Self.isMarked(leaf)
             }
-            changes.append(.moved(to: root.path, origin: onlyOurselves ? origin : root.path))
+            changes.append(
+                .moved(to: root.path, origin: onlyOurselves ? origin : root.path, leafIsOurs: leafIsOurs))
             if onlyOurselves {
                 try leaf.move(process: getpid())
+                moved.insert(getpid())
                 return
             }
             for _ in 0..<100 {
                 let processes = try root.processes()
                 if processes.isEmpty { return }
                 for process in processes where process > 0 {
-                    do throws(CgroupError) { try leaf.move(process: process) } catch {
+                    do throws(CgroupError) {
+                        try leaf.move(process: process)
+                        moved.insert(process)
+                    } catch {
                         // It ended meanwhile.
                         guard error.errno == ESRCH else { throw error }
                     }
@@ -191,17 +213,17 @@ final class Subtree {
         }
     }
 
-    /// Moves everyone out of the leaf again and removes it.
-    private static func leave(_ root: String, for destination: String) throws(CgroupError) {
+    /// Moves everyone out of the leaf again and removes it, or only those we put into somebody else's.
+    private func leave(_ root: String, for destination: String, leafIsOurs: Bool) throws(CgroupError) {
         let root = try Cgroup.open(root)
         let target = try Cgroup.open(destination)
-        let leaf = try root.openChild(supervisorLeaf)
-        for process in try leaf.processes() where process > 0 {
+        let leaf = try root.openChild(Self.supervisorLeaf)
+        for process in try leaf.processes() where leafIsOurs || moved.contains(process) {
             do throws(CgroupError) { try target.move(process: process) } catch {
                 guard error.errno == ESRCH else { throw error }
             }
         }
-        try root.removeChild(supervisorLeaf)
+        if leafIsOurs { try root.removeChild(Self.supervisorLeaf) }
     }
 
     // MARK: Controllers
