@@ -18,15 +18,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "memory.h"
+#include "worker.h"
+
 extern char **environ;
 
-static void fail(const char *what) {
+void fail(const char *what) {
     fprintf(stderr, "TestWorker: %s: %s\n", what, strerror(errno));
     _exit(99);
 }
 
-// One write(2), so that lines of several processes never mix.
-static void say(const char *text) {
+void say(const char *text) {
     size_t length = strlen(text), start = 0;
     while (start < length) {
         ssize_t count = write(1, text + start, length - start);
@@ -36,7 +38,7 @@ static void say(const char *text) {
     }
 }
 
-static long long number(const char *text) {
+long long number(const char *text) {
     char *end = NULL;
     errno = 0;
     long long value = strtoll(text, &end, 10);
@@ -49,13 +51,13 @@ static long long number(const char *text) {
     }
 }
 
-static void pause_milliseconds(long long milliseconds) {
+void pause_milliseconds(long long milliseconds) {
     struct timespec rest = {milliseconds / 1000, (milliseconds % 1000) * 1000000};
     while (nanosleep(&rest, &rest) < 0 && errno == EINTR) {
     }
 }
 
-static _Noreturn void sleep_for_ever(void) {
+_Noreturn void sleep_for_ever(void) {
     for (;;) pause();
 }
 
@@ -378,6 +380,11 @@ static const struct mode {
     {"spin", mode_spin, 0},                              //
     {"variable", mode_variable, 1},                      // NAME
     {"fail-until", mode_fail_until, 1},                  // FILE [CODE]
+    {"flood", mode_flood, 0},                            //
+    {"spike", mode_spike, 1},                            // BYTES [DIRECTORY CACHE-BYTES]
+    {"hold", mode_hold, 1},                              // BYTES [ignore | clean-up MILLISECONDS BYTES]
+    {"breed", mode_breed, 2},                            // BYTES child|daemon
+    {"stream", mode_stream, 3},                          // DIRECTORY BYTES LEAK-BYTES
 };
 
 int main(int count, char **arguments) {
