@@ -21,8 +21,9 @@ final class LineSink {
         case file(Int32)
     }
 
-    /// What may wait for a reader, in bytes.
-    static let capacity = 256 << 10
+    /// What may wait for a reader, in bytes. The one line that goes beyond it is taken whole: a worker's
+    /// exception of a megabyte makes a line of three, and the lines after it are as welcome.
+    static let capacity = 8 << 20
 
     private let way: Way
     private var waiting: [UInt8] = []
@@ -63,7 +64,7 @@ final class LineSink {
 
     func append(_ line: [UInt8]) {
         guard !isBroken else { return }
-        guard waiting.count - start + line.count <= Self.capacity || waiting.count == start else {
+        guard waiting.count - start < Self.capacity else {
             dropped += 1
             return
         }
