@@ -31,6 +31,7 @@ struct Sergeantcg: ParsableCommand {
         let arguments = Array(CommandLine.arguments.dropFirst())
         let isLegacy = arguments.prefix { $0 != "--" }.contains("--legacy-exit-codes")
         do {
+            try StandardDescriptors.fill()
             let line = try UpstreamArguments.normalised(arguments)
             var command = try Sergeantcg.parseAsRoot(line)
             try command.run()
