@@ -30,17 +30,7 @@ public enum Signals {
 
     /// The signals this process ignores, as bits from signal 1: exec would hand them on, so a worker's are
     /// set back.
-    static func ignored() -> UInt64 {
-        var mask: UInt64 = 0
-        for number in Int32(1)...64 {
-            var action = sigaction()
-            guard sigaction(number, nil, &action) == 0 else { continue }
-            if unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1 {
-                mask |= 1 << UInt64(number - 1)
-            }
-        }
-        return mask
-    }
+    static func ignored() -> UInt64 { linux_ignored_signals() }
 
     /// Children of a process that ignores SIGCHLD cannot be waited for.
     static var childrenAreReapable: Bool {
