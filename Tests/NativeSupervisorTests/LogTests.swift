@@ -14,16 +14,22 @@ extension NativeSupervisor {
             launch.logPipeSize = 4096
             try withSupervisor(launch) { supervisor in
                 var alive = Set(try supervisor.waitFor(workers, "worker_started").compactMap(\.pid))
-                // The one line a slot that is no start and no end; from here on each death makes two lines.
-                for pid in alive { kill(pid, SIGKILL) }
-                try supervisor.waitFor(workers, "worker_paced")
-                alive = Set(
-                    try supervisor.waitFor(workers, "worker_started") { $0.incarnation == 2 }.compactMap(
-                        \.pid))
+                // Each slot is told to be paced once, when a worker of it ends within 100 ms. That is done here;
+                // from here on each death makes two lines.
+                var rounds = 1
+                var position = 0
+                while supervisor.lines.count(where: { $0.event == "worker_paced" }) < workers {
+                    position = supervisor.lines.count
+                    for pid in alive { kill(pid, SIGKILL) }
+                    rounds += 1
+                    alive = Set(
+                        try supervisor.waitFor(workers, "worker_started", from: position).compactMap(\.pid))
+                    supervisor.readAvailable()
+                }
                 supervisor.readLog(false)
                 let group = "\(supervisor.root)/TestWorker"
-                let rounds = 20
-                for _ in 0..<rounds {
+                for _ in 0..<20 {
+                    rounds += 1
                     for pid in alive { kill(pid, SIGKILL) }
                     var next: Set<Int32> = []
                     try supervisor.waitUntil("all \(workers) are replaced though nobody reads the log") {
@@ -37,7 +43,7 @@ extension NativeSupervisor {
                 let end = supervisor.lines.count
                 // A last death of each worker tells how far the slots have come.
                 for pid in alive { kill(pid, SIGKILL) }
-                let last = 2 + rounds + 1
+                let last = rounds + 1
                 try supervisor.waitFor(workers, "worker_started", from: end) { $0.incarnation == last }
                 let seen = supervisor.lines.count {
                     $0.event == "worker_started" || $0.event == "worker_exited"

@@ -8,8 +8,7 @@ extension NativeSupervisor {
         @Test func aSecondSupervisorIsRefused() throws {
             let command = try TestWorker.command("sleep")
             try withSupervisor(Launch(["--concurrent-workers", "3"], command: command)) { first in
-                try first.waitFor("supervisor_ready")
-                let workers = first.lines.filter { $0.event == "worker_started" }.compactMap(\.pid)
+                let workers = try first.waitFor(3, "worker_started").compactMap(\.pid)
                 var launch = Launch(["--cgroup", first.root], command: command)
                 launch.place = .inherited
                 try withSupervisor(launch) { second in
@@ -30,7 +29,7 @@ extension NativeSupervisor {
             let command = try TestWorker.command("ignore-term")
             try withSupervisor(Launch(["--concurrent-workers", "3"], command: command)) { first in
                 try waitForOutput(first, 3, "ready")
-                let orphans = first.lines.filter { $0.event == "worker_started" }.compactMap(\.pid)
+                let orphans = try first.waitFor(3, "worker_started").compactMap(\.pid)
                 first.signal(SIGKILL)
                 #expect(try first.waitForExit() == .signal(SIGKILL))
                 #expect(orphans.count == 3 && orphans.allSatisfy { ProcessFacts($0).runs })

@@ -74,7 +74,7 @@ extension NativeSupervisor {
         @Test func aCgroupOfSomebodyElse() throws {
             var launch = Launch(["--concurrent-workers", "2"], command: ["/bin/true"])
             launch.wrapper = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-            try refused(launch, .code(69), "Delegate=yes")
+            try refused(launch, .code(69), "not delegated to this user")
         }
 
         /// As in a container: cgroup2 is there, and read-only.
