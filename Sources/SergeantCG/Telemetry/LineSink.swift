@@ -29,6 +29,12 @@ final class LineSink {
     private var waiting: [UInt8] = []
     private var start = 0
     private(set) var dropped: UInt64 = 0
+    /// The last byte written ends no line.
+    private var isMidLine = false
+    /// Of a line that had to be dropped a part was written: its end goes before the next.
+    private var owesLineEnd = false
+    /// The last write failed for want of space.
+    private var isRefused = false
     /// Nobody can read any more (EPIPE and the like): lines are thrown away.
     private var isBroken = false
 
@@ -49,7 +55,7 @@ final class LineSink {
     /// Lines wait, so the event loop is to say when ``readiness`` can be written.
     var isWaiting: Bool { start < waiting.count && !isBroken }
 
-    var hasRoom: Bool { waiting.count - start < Self.capacity / 2 }
+    var hasRoom: Bool { !isRefused && waiting.count - start < Self.capacity / 2 }
 
     /// The descriptor whose readiness for writing ends the waiting; nil where epoll cannot tell.
     var readiness: Int32? {
@@ -64,10 +70,14 @@ final class LineSink {
 
     func append(_ line: [UInt8]) {
         guard !isBroken else { return }
+        // A thousand workers that are told to stop at once fill it in one turn of the loop, whoever reads.
+        if waiting.count - start + line.count > Self.capacity { flush() }
         guard waiting.count - start < Self.capacity else {
             dropped += 1
             return
         }
+        if owesLineEnd { waiting.append(Self.lineEnd) }
+        owesLineEnd = false
         waiting.append(contentsOf: line)
     }
 
@@ -83,12 +93,15 @@ final class LineSink {
             }
             if written > 0 {
                 start += written
+                isMidLine = waiting[start - 1] != Self.lineEnd
+                isRefused = false
             } else {
                 switch Int32(-written) {
                 case EINTR: continue
                 case EAGAIN, ENOBUFS: return compact()
                 // A full disk may be emptied again: this line is lost, the next is tried.
                 case ENOSPC, EDQUOT, EIO:
+                    isRefused = true
                     dropOneLine()
                     return compact()
                 default:
@@ -122,11 +135,13 @@ final class LineSink {
     /// The bytes written, or -errno.
     private func write(_ bytes: UnsafeRawBufferPointer) -> Int {
         switch way {
-        case .own(let descriptor), .file(let descriptor):
+        case .file(let descriptor):
             return Self.result(Glibc.write(descriptor, bytes.baseAddress, bytes.count))
+        case .own(let descriptor):
+            return Self.result(Glibc.write(descriptor, bytes.baseAddress, Self.atOnce(bytes)))
         case .socket(let socket):
             return Self.result(
-                send(socket, bytes.baseAddress, bytes.count, LINUX_MSG_DONTWAIT | LINUX_MSG_NOSIGNAL))
+                send(socket, bytes.baseAddress, Self.atOnce(bytes), LINUX_MSG_DONTWAIT | LINUX_MSG_NOSIGNAL))
         case .polled(let terminal):
             var request = pollfd(fd: terminal, events: Int16(POLLOUT), revents: 0)
             guard poll(&request, 1, 0) == 1 else { return -Int(EAGAIN) }
@@ -136,7 +151,7 @@ final class LineSink {
             var inPipe: Int32 = 0
             _ = ioctl(read, UInt(FIONREAD), &inPipe)
             if inPipe == 0 {
-                let filled = Self.result(Glibc.write(write, bytes.baseAddress, min(bytes.count, 4096)))
+                let filled = Self.result(Glibc.write(write, bytes.baseAddress, Self.atOnce(bytes)))
                 guard filled > 0 else { return filled }
                 inPipe = Int32(filled)
             }
@@ -145,8 +160,11 @@ final class LineSink {
     }
 
     private func dropOneLine() {
-        let rest = waiting[start...]
-        start = (rest.firstIndex(of: UInt8(ascii: "\n")) ?? waiting.count - 1) + 1
+        // In the midst of a line, the end that the last dropped one left stands first.
+        let first = isMidLine && waiting[start] == Self.lineEnd ? start + 1 : start
+        let end = waiting[first...].firstIndex(of: Self.lineEnd) ?? waiting.count - 1
+        owesLineEnd = isMidLine && end + 1 == waiting.count
+        start = isMidLine && !owesLineEnd ? end : end + 1
         dropped += 1
     }
 
@@ -154,6 +172,15 @@ final class LineSink {
         guard start > Self.capacity / 2 else { return }
         waiting.removeFirst(start)
         start = 0
+    }
+
+    private static let lineEnd = UInt8(ascii: "\n")
+
+    /// How much is written in one call: whole lines, and no more than a pipe takes in one piece (PIPE_BUF, pipe(7)),
+    /// so that what the workers write there too does not come between.
+    private static func atOnce(_ bytes: UnsafeRawBufferPointer) -> Int {
+        guard bytes.count > Int(PIPE_BUF) else { return bytes.count }
+        return bytes[..<Int(PIPE_BUF)].lastIndex(of: lineEnd).map { $0 + 1 } ?? Int(PIPE_BUF)
     }
 
     private static func result(_ written: Int) -> Int {
