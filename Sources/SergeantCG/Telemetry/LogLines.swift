@@ -84,16 +84,34 @@ public final class LogLines: BufferedObserver {
         let colours = ["2", "0", "33", "31", "1;31"]
         let date = Self.localTime(time)
         let level = names[record.level.rawValue]
-        // A message may hold an exception's text; a log line stays one line.
-        let message =
-            record.message.utf8.contains(UInt8(ascii: "\n")) ? Self.escaped(record.message) : record.message
+        let message = Self.escaped(record.message)
         let line = "\(date) Supervisor   \(process) \(level) \(message)"
         return Array(
             (coloured ? "\u{1B}[\(colours[record.level.rawValue])m\(line)\u{1B}[0m\n" : line + "\n").utf8)
     }
 
+    /// A message may hold an exception's text: it stays one line, and does nothing to a terminal.
     private static func escaped(_ text: String) -> String {
-        String(text.flatMap { $0.isNewline ? Array("\\n") : [$0] })
+        guard text.unicodeScalars.contains(where: isControl) else { return text }
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\n": result += "\\n"
+            case "\r": result += "\\r"
+            case "\t": result += "\\t"
+            case _ where isControl(scalar): result += "\\u{\(String(scalar.value, radix: 16))}"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        // C0, delete and C1; the line and the paragraph separator.
+        case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029: true
+        default: false
+        }
     }
 
     /// RFC 3339, UTC, microseconds.
