@@ -15,7 +15,15 @@ struct Queue<Element> {
             head = 0
             return nil
         }
-        defer { head += 1 }
+        defer { dropTaken() }
         return elements[head]
+    }
+
+    /// While there is always something left, what was taken must not pile up.
+    private mutating func dropTaken() {
+        head += 1
+        guard head >= 256, head >= elements.count / 2 else { return }
+        elements.removeFirst(head)
+        head = 0
     }
 }
