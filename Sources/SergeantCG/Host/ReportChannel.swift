@@ -16,10 +16,13 @@ struct ReportChannel: ~Copyable {
 
     /// The most a worker may say in all. Far above any stack trace, far below what would harm us.
     static let capacity = 32 << 20
+    /// The launcher sends three at most.
+    private static let mostMessages = 16
 
     let descriptor: Descriptor
     private var buffer: [UInt8] = []
     private var taken = 0
+    private var messages = 0
     private(set) var isReady = false
     private(set) var report: WorkerReport?
     /// Something came that is no message of the launcher's.
@@ -30,45 +33,48 @@ struct ReportChannel: ~Copyable {
         self.descriptor = descriptor
     }
 
-    /// Reads what is there, without waiting.
+    /// Reads what is there, without waiting. After a fault nothing more is read.
     mutating func drain() {
-        while !isClosed {
-            let before = buffer.count
-            let chunk = 64 << 10
-            buffer.append(contentsOf: repeatElement(0, count: chunk))
-            let count = buffer.withUnsafeMutableBytes { bytes in
-                recv(descriptor.number, bytes.baseAddress?.advanced(by: before), chunk, LINUX_MSG_DONTWAIT)
-            }
-            let error = errno
-            buffer.removeLast(chunk - max(count, 0))
-            if count > 0 {
-                taken += count
-                guard taken <= Self.capacity else {
-                    fault = "its worker said more than \(Self.capacity) bytes on the report channel"
+        withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 1) { chunk in
+            while !isClosed, fault == nil {
+                let count = recv(descriptor.number, chunk.baseAddress, chunk.count, LINUX_MSG_DONTWAIT)
+                let error = errno
+                if count > 0 {
+                    take(UnsafeRawBufferPointer(rebasing: chunk[..<count]))
+                } else if count == 0 || (error != EAGAIN && error != EINTR) {
                     isClosed = true
+                } else if error == EAGAIN {
                     break
                 }
-                parse(searchFrom: before)
-            } else if count == 0 || (error != EAGAIN && error != EINTR) {
-                isClosed = true
-            } else if error == EAGAIN {
-                break
             }
         }
+        // Most channels are idle most of the time.
+        if buffer.isEmpty { buffer = [] }
     }
 
-    private mutating func parse(searchFrom: Int) {
+    private mutating func take(_ bytes: UnsafeRawBufferPointer) {
+        taken += bytes.count
+        guard taken <= Self.capacity else {
+            fault = "its worker said more than \(Self.capacity) bytes on the report channel"
+            return
+        }
+        var search = buffer.count
+        buffer.append(contentsOf: bytes)
         var start = 0
-        var search = searchFrom
-        while let end = buffer[search...].firstIndex(of: UInt8(ascii: "\n")) {
+        while fault == nil, let end = buffer[search...].firstIndex(of: UInt8(ascii: "\n")) {
             take(buffer[start..<end])
             start = end + 1
             search = start
         }
-        if start > 0 { buffer.removeFirst(start) }
+        buffer.removeFirst(start)
     }
 
     private mutating func take(_ line: ArraySlice<UInt8>) {
+        messages += 1
+        guard messages <= Self.mostMessages else {
+            fault = "its worker sent more than \(Self.mostMessages) messages on the report channel"
+            return
+        }
         guard let message = try? JSONDecoder().decode(Message.self, from: Data(line)) else {
             fault = "its worker said something on the report channel that is no message"
             return
