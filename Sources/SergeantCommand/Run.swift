@@ -44,7 +44,8 @@ struct Run: ParsableCommand {
             stopSignal: life.stopSignal, stopTimeout: life.stopTimeout,
             startTimeout: life.startTimeout == .zero ? nil : life.startTimeout,
             backOffInitial: life.backoffInitial,
-            backOffMaximum: life.backoffMax, intensity: life.maxFailures)
+            backOffMaximum: life.backoffMax, intensity: life.maxFailures, openFileLimit: OpenFileLimit.raise()
+        )
     }
 
     private func program() throws -> GroupConfiguration.Program {

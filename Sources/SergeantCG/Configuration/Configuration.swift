@@ -65,6 +65,8 @@ public struct GroupConfiguration: Sendable {
     public var intensity: GroupPolicy.Intensity?
     /// Added to, or put in place of, what the workers inherit.
     public var environment: [String: String]
+    /// The workers' limit on descriptors; nil is the supervisor's own.
+    public var openFileLimit: OpenFileLimit?
 
     /// - Parameter name: nil takes the last part of the module, or the program's file name.
     public init(
@@ -72,7 +74,8 @@ public struct GroupConfiguration: Sendable {
         stopSignal: Int32 = 15,
         stopTimeout: Duration = .seconds(8), startTimeout: Duration? = nil,
         backOffInitial: Duration = .milliseconds(200), backOffMaximum: Duration = .seconds(30),
-        intensity: GroupPolicy.Intensity? = nil, environment: [String: String] = [:]
+        intensity: GroupPolicy.Intensity? = nil, environment: [String: String] = [:],
+        openFileLimit: OpenFileLimit? = nil
     ) {
         self.name = name ?? Self.defaultName(of: program)
         self.program = program
@@ -85,6 +88,7 @@ public struct GroupConfiguration: Sendable {
         self.backOffMaximum = backOffMaximum
         self.intensity = intensity
         self.environment = environment
+        self.openFileLimit = openFileLimit
     }
 
     /// The last part of the module, else the program's file name, made fit to be a directory's name.

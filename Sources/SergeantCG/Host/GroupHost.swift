@@ -37,6 +37,7 @@ final class GroupHost {
             executable: executable, arguments: words,
             environment: WorkerEnvironment.shared(configuration) + placeholders)
         specification.resetSignals = resetSignals
+        specification.fileLimit = configuration.openFileLimit.map { .init(soft: $0.soft, hard: $0.hard) }
         if let launcher {
             specification.descriptors = [
                 .init(source: 0, target: LauncherImage.reportTarget),

@@ -1,0 +1,31 @@
+internal import CLinux
+internal import Glibc
+
+/// How many descriptors a process may have (RLIMIT_NOFILE, getrlimit(2)).
+public struct OpenFileLimit: Hashable, Sendable {
+    /// What the kernel enforces.
+    public var soft: UInt64
+    /// What the process may raise that to.
+    public var hard: UInt64
+
+    /// Both parts of the limit.
+    public init(soft: UInt64, hard: UInt64) {
+        self.soft = soft
+        self.hard = hard
+    }
+
+    /// Raises the soft limit of this process to the hard one. A supervisor holds two descriptors a worker, three
+    /// of a `sergeant` worker; the 1024 that is customary ends at some 300 to 500 of them.
+    ///
+    /// - Returns: the limit as it was found, for ``GroupConfiguration/openFileLimit``; nil where nothing was
+    ///   changed.
+    public static func raise() -> OpenFileLimit? {
+        var found = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &found) == 0,
+            found.rlim_cur < found.rlim_max
+        else { return nil }
+        var raised = rlimit(rlim_cur: found.rlim_max, rlim_max: found.rlim_max)
+        guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &raised) == 0 else { return nil }
+        return OpenFileLimit(soft: UInt64(found.rlim_cur), hard: UInt64(found.rlim_max))
+    }
+}
