@@ -55,9 +55,9 @@ extension Record {
             add("memory_limit", .unsigned(limit))
         case .workerOOM(let id, let pid, let kills, let scope, let mainKilled):
             let whose = scope == .worker ? "its own memory limit" : "a memory limit above its own"
-            self.init(
-                .error, "worker_oom",
-                "the kernel killed in worker(\(pid)) for memory, at \(whose)", id, pid, names)
+            // Not how many: the victim counts again in the kill of its group.
+            let whom = mainKilled ? "worker(\(pid))" : "processes of worker(\(pid))"
+            self.init(.error, "worker_oom", "the kernel killed \(whom) at \(whose)", id, pid, names)
             add("oom_kills", .unsigned(kills))
             add("oom_scope", .text(scope.rawValue))
             add("main_killed", .boolean(mainKilled))
