@@ -381,7 +381,7 @@ static const struct mode {
     {"spin", mode_spin, 0},                              //
     {"variable", mode_variable, 1},                      // NAME
     {"fail-until", mode_fail_until, 1},                  // FILE [CODE]
-    {"flood", mode_flood, 0},                            //
+    {"flood", mode_flood, 1},                            // anonymous|shared|threads
     {"spike", mode_spike, 1},                            // BYTES [DIRECTORY CACHE-BYTES]
     {"hold", mode_hold, 1},                              // BYTES [ignore | clean-up MILLISECONDS BYTES]
     {"breed", mode_breed, 2},                            // BYTES child|daemon

@@ -2,6 +2,7 @@
 #include "memory.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,10 +75,26 @@ static void wait_for_stop(void) {
     sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
-// Takes memory until it is killed.
-int mode_flood(char **arguments) {
-    (void)arguments;
+static void *take_for_ever(void *unused) {
+    (void)unused;
     for (;;) take(mebibyte);
+}
+
+// Takes memory until it is killed: anonymous, shared (of tmpfs), or by several threads at once.
+int mode_flood(char **arguments) {
+    if (strcmp(arguments[0], "shared") == 0) {
+        static char block[1 << 20];
+        int file = memfd_create("flood", MFD_CLOEXEC);
+        if (file < 0) fail("memfd_create");
+        for (;;)
+            if (write(file, block, sizeof block) < 0) fail("write");
+    }
+    for (int count = strcmp(arguments[0], "threads") == 0 ? 4 : 1; count > 1; count--) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, take_for_ever, NULL) != 0) fail("pthread_create");
+    }
+    take_for_ever(NULL);
+    return 0;
 }
 
 // Fills the page cache, takes so much at once, gives it back, and ends three seconds later.
