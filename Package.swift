@@ -69,5 +69,8 @@ let package = Package(
         // Needs root and a writable cgroup2 mount; no controller.
         .testTarget(
             name: "NativeSupervisorTests", dependencies: ["SupervisorHarness"], swiftSettings: strict),
+        // Needs a cgroup2 with the memory controller.
+        .testTarget(
+            name: "KernelTests", dependencies: ["SupervisorHarness"], exclude: ["Workers"], swiftSettings: strict),
     ]
 )

@@ -1,0 +1,2 @@
+"""A worker's module that cannot be imported."""
+raise Exception('some exception at import')
