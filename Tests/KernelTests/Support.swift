@@ -116,9 +116,9 @@ let mebibyte: UInt64 = 1 << 20
 
 /// From one line of the log to another.
 func seconds(from first: Line, to second: Line) throws -> Double {
-    let begin = try #require(first.microsecondsOfDay)
-    let end = try #require(second.microsecondsOfDay)
-    return Double(end - begin + (end < begin ? 86_400_000_000 : 0)) / 1e6
+    let begin = try #require(first.microseconds)
+    let end = try #require(second.microseconds)
+    return Double(end - begin) / 1e6
 }
 
 /// Runs a program and waits for its end.
