@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """What the launcher promises sergeantcg, tried against the real `sergeant`.
 
     SERGEANTCG_PYTHON=.build/venv/bin/python python3 -m unittest discover Tests/Launcher

@@ -81,13 +81,14 @@ public final class LogLines: BufferedObserver {
 
     private func text(_ record: Record, at time: timespec, coloured: Bool) -> [UInt8] {
         let names = ["DEBUG   ", "INFO    ", "WARNING ", "ERROR   ", "CRITICAL"]
-        let colours = ["2", "0", "33", "31", "1;31"]
+        // What is usual has no colour.
+        let colours = ["2", "", "33", "31", "1;31"]
         let date = Self.localTime(time)
         let level = names[record.level.rawValue]
         let message = Self.escaped(record.message)
         let line = "\(date) Supervisor   \(process) \(level) \(message)"
-        return Array(
-            (coloured ? "\u{1B}[\(colours[record.level.rawValue])m\(line)\u{1B}[0m\n" : line + "\n").utf8)
+        let colour = coloured ? colours[record.level.rawValue] : ""
+        return Array((colour.isEmpty ? line : "\u{1B}[\(colour)m\(line)\u{1B}[0m").utf8) + [UInt8(ascii: "\n")]
     }
 
     /// A message may hold an exception's text: it stays one line, and does nothing to a terminal.

@@ -45,6 +45,9 @@ public struct Names: Sendable {
         self.root = root
     }
 
+    /// The subtree's own path; the root of a container's hierarchy is `/`.
+    public var rootPath: String { root.isEmpty ? "/" : root }
+
     /// The name of the group with this number.
     public func group(_ index: Int) -> String {
         groups.indices.contains(index) ? groups[index].name : "\(index)"

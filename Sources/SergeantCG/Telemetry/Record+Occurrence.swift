@@ -7,21 +7,21 @@ extension Record {
         switch occurrence {
         case .supervisorStarted:
             self.init(
-                .info, "supervisor_started", "sergeantcg \(Version.current) supervises in \(names.root)",
-                [("cgroup", .text(names.root)), ("version", .text(Version.current))])
+                .info, "supervisor_started", "sergeantcg \(Version.current) supervises in \(names.rootPath)",
+                [("cgroup", .text(names.rootPath)), ("version", .text(Version.current))])
         case .supervisorReady:
             self.init(
                 .info, "supervisor_ready", "all workers are ready",
-                [("cgroup", .text(names.root)), ("version", .text(Version.current))])
+                [("cgroup", .text(names.rootPath)), ("version", .text(Version.current))])
         case .supervisorStopping(let cause):
             self.init(
                 .info, "supervisor_stopping", Self.words(for: cause, names),
-                [("cgroup", .text(names.root)), ("version", .text(Version.current))])
+                [("cgroup", .text(names.rootPath)), ("version", .text(Version.current))])
         case .supervisorStopped(let outcome):
             self.init(
                 outcome == .stopped ? .info : .critical, "supervisor_stopped",
                 "no more workers to supervise, exiting...",
-                [("cgroup", .text(names.root)), ("version", .text(Version.current))])
+                [("cgroup", .text(names.rootPath)), ("version", .text(Version.current))])
 
         case .workerStarted(let id, let pid, let replaces):
             let message =
