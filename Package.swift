@@ -47,6 +47,13 @@ let package = Package(
         // Pure: runs anywhere.
         .testTarget(
             name: "CgroupKitTests", dependencies: ["CLinux", "CgroupKit"], swiftSettings: strict),
+        .testTarget(
+            name: "SergeantCGTests",
+            dependencies: [
+                "CLinux", "SergeantCG", "SergeantCommand",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
         // Needs root and a writable cgroup2 mount; no controller.
         .testTarget(
             name: "NativeCgroupTests", dependencies: ["CLinux", "CgroupKit"], swiftSettings: strict),

@@ -4,7 +4,7 @@ internal import ArgumentParser
 ///
 /// Upstream takes unambiguous prefixes of its four flags (its own documentation writes
 /// `--concurrent-worker=`). And a command without `--` before it would have its own options taken for ours.
-enum UpstreamArguments {
+package enum UpstreamArguments {
     private static let upstream = [
         "--concurrent-workers", "--worker-class", "--worker-module", "--max-worker-memory-usage",
     ]
@@ -17,7 +17,7 @@ enum UpstreamArguments {
     private static let subcommands: Set<String> = ["run", "help"]
 
     /// - Throws: a usage error where a command stands without `--`.
-    static func normalised(_ arguments: [String]) throws -> [String] {
+    package static func normalised(_ arguments: [String]) throws -> [String] {
         var result: [String] = []
         var index = 0
         while index < arguments.count {

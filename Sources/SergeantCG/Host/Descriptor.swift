@@ -1,10 +1,10 @@
 internal import Glibc
 
 /// A file descriptor with one owner, closed when that goes.
-struct Descriptor: ~Copyable, Sendable {
-    let number: Int32
+package struct Descriptor: ~Copyable, Sendable {
+    package let number: Int32
 
-    init(owning number: Int32) {
+    package init(owning number: Int32) {
         self.number = number
     }
 

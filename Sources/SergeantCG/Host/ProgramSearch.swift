@@ -1,13 +1,13 @@
 internal import Glibc
 
 /// Finds a program as a shell does, once, before the first worker.
-enum ProgramSearch {
-    enum Outcome: Hashable {
+package enum ProgramSearch {
+    package enum Outcome: Hashable {
         case found(String)
         case failed(String)
     }
 
-    static func find(_ name: String, path: String?) -> Outcome {
+    package static func find(_ name: String, path: String?) -> Outcome {
         guard !name.contains("/") else {
             return judge(name) ?? .found(absolute(name))
         }

@@ -1,15 +1,17 @@
 /// First in, first out, in one array.
-struct Queue<Element> {
+package struct Queue<Element> {
     private var elements: [Element] = []
     private var head = 0
 
-    var isEmpty: Bool { head == elements.count }
+    package init() {}
 
-    mutating func append(_ element: Element) {
+    package var isEmpty: Bool { head == elements.count }
+
+    package mutating func append(_ element: Element) {
         elements.append(element)
     }
 
-    mutating func next() -> Element? {
+    package mutating func next() -> Element? {
         guard head < elements.count else {
             elements.removeAll(keepingCapacity: elements.capacity <= 1024)
             head = 0

@@ -1,10 +1,10 @@
 internal import CLinux
 internal import FoundationEssentials
 internal import Glibc
-internal import Supervision
+package import Supervision
 
 /// What a `sergeant` worker's launcher says: JSON, a message a line, over a socket pair.
-struct ReportChannel: ~Copyable {
+package struct ReportChannel: ~Copyable {
     /// A message; everything in it comes from outside.
     private struct Message: Decodable {
         var event: String
@@ -15,26 +15,26 @@ struct ReportChannel: ~Copyable {
     }
 
     /// The most a worker may say in all. Far above any stack trace, far below what would harm us.
-    static let capacity = 32 << 20
+    package static let capacity = 32 << 20
     /// The launcher sends three at most.
     private static let mostMessages = 16
 
-    let descriptor: Descriptor
+    package let descriptor: Descriptor
     private var buffer: [UInt8] = []
     private var taken = 0
     private var messages = 0
-    private(set) var isReady = false
-    private(set) var report: WorkerReport?
+    package private(set) var isReady = false
+    package private(set) var report: WorkerReport?
     /// Something came that is no message of the launcher's.
-    private(set) var fault: String?
-    private(set) var isClosed = false
+    package private(set) var fault: String?
+    package private(set) var isClosed = false
 
-    init(_ descriptor: consuming Descriptor) {
+    package init(_ descriptor: consuming Descriptor) {
         self.descriptor = descriptor
     }
 
     /// Reads what is there, without waiting. After a fault nothing more is read.
-    mutating func drain() {
+    package mutating func drain() {
         withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 1) { chunk in
             while !isClosed, fault == nil {
                 let count = recv(descriptor.number, chunk.baseAddress, chunk.count, LINUX_MSG_DONTWAIT)

@@ -1,9 +1,9 @@
 internal import CLinux
 internal import Glibc
-internal import Supervision
+package import Supervision
 
 /// Supervision's timers on one timerfd: a heap of deadlines, of which the kernel knows the nearest.
-struct TimerQueue: ~Copyable {
+package struct TimerQueue: ~Copyable {
     private struct Entry {
         var deadline: Instant
         var id: TimerID
@@ -17,32 +17,32 @@ struct TimerQueue: ~Copyable {
     private var generation: UInt64 = 0
     private var armed: Instant?
 
-    init() throws(SupervisorError) {
+    package init() throws(SupervisorError) {
         let result = timerfd_create(CLOCK_MONOTONIC, LINUX_TFD_NONBLOCK | LINUX_TFD_CLOEXEC)
         timer = try Descriptor(result, operation: "make a timer", errno: errno)
     }
 
-    var descriptor: Int32 { timer.number }
+    package var descriptor: Int32 { timer.number }
 
-    static func now() -> Instant {
+    package static func now() -> Instant {
         var time = timespec()
         // CLOCK_MONOTONIC with a valid pointer cannot fail; it is read without a system call.
         _ = clock_gettime(CLOCK_MONOTONIC, &time)
         return Instant(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
     }
 
-    mutating func set(_ id: TimerID, at deadline: Instant) {
+    package mutating func set(_ id: TimerID, at deadline: Instant) {
         generation += 1
         current[id] = generation
         push(Entry(deadline: deadline, id: id, generation: generation))
     }
 
-    mutating func cancel(_ id: TimerID) {
+    package mutating func cancel(_ id: TimerID) {
         current[id] = nil
     }
 
     /// The next timer that is due, taken out.
-    mutating func next(due now: Instant) -> TimerID? {
+    package mutating func next(due now: Instant) -> TimerID? {
         dropStale()
         guard let first = heap.first, first.deadline <= now else { return nil }
         pop()
@@ -51,7 +51,7 @@ struct TimerQueue: ~Copyable {
     }
 
     /// Reads the expiry away, so that the descriptor is quiet until the next.
-    mutating func acknowledge() {
+    package mutating func acknowledge() {
         var count: UInt64 = 0
         // EAGAIN: it was moved since it fired.
         _ = read(timer.number, &count, 8)
@@ -59,7 +59,7 @@ struct TimerQueue: ~Copyable {
     }
 
     /// Tells the kernel the nearest deadline, if that is another than it knows.
-    mutating func arm() throws(SupervisorError) {
+    package mutating func arm() throws(SupervisorError) {
         dropStale()
         let nearest = heap.first?.deadline
         guard nearest != armed else { return }

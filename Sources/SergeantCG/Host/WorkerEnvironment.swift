@@ -1,9 +1,9 @@
 internal import Glibc
-internal import Supervision
+package import Supervision
 
 /// What a worker finds in its environment: what the supervisor was given, less what was meant for the
 /// supervisor alone, and the worker's own place in the pool.
-enum WorkerEnvironment {
+package enum WorkerEnvironment {
     /// systemd's messages to the supervisor, and names that only a supervisor may set.
     private static let withheld: Set<String> = [
         "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
@@ -12,7 +12,7 @@ enum WorkerEnvironment {
     ]
 
     /// The strings that are the same for every worker of a group.
-    static func shared(_ group: GroupConfiguration) -> [String] {
+    package static func shared(_ group: GroupConfiguration) -> [String] {
         var result: [String] = []
         var place = environ
         while let entry = place.pointee {
@@ -31,7 +31,7 @@ enum WorkerEnvironment {
     }
 
     /// The strings that differ from one incarnation to the next.
-    static func own(_ id: IncarnationID, names: Names) -> [String] {
+    package static func own(_ id: IncarnationID, names: Names) -> [String] {
         [
             "SERGEANT_WORKER=\(names.worker(id.slot))", "SERGEANT_SLOT=\(id.slot.slot)",
             "SERGEANT_INCARNATION=\(id.number)",

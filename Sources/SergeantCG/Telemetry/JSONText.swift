@@ -1,9 +1,11 @@
 /// Writes JSON bytes in the order given. `JSONEncoder` reorders keys; a log wants its own order.
-struct JSONText {
-    private(set) var bytes: [UInt8] = []
+package struct JSONText {
+    package private(set) var bytes: [UInt8] = []
     private var needsComma = false
 
-    mutating func object(_ body: (inout JSONText) -> Void) {
+    package init() {}
+
+    package mutating func object(_ body: (inout JSONText) -> Void) {
         bytes.append(UInt8(ascii: "{"))
         needsComma = false
         body(&self)
@@ -11,7 +13,7 @@ struct JSONText {
         needsComma = true
     }
 
-    mutating func member(_ name: String, _ value: Record.Value) {
+    package mutating func member(_ name: String, _ value: Record.Value) {
         if needsComma { bytes.append(UInt8(ascii: ",")) }
         string(name)
         bytes.append(UInt8(ascii: ":"))
@@ -19,7 +21,7 @@ struct JSONText {
         needsComma = true
     }
 
-    mutating func newline() {
+    package mutating func newline() {
         bytes.append(UInt8(ascii: "\n"))
     }
 

@@ -8,7 +8,7 @@ internal import Glibc
 /// started us share. So a pipe or terminal is opened anew for ourselves, a socket is written with
 /// `MSG_DONTWAIT`, and a pipe that may not be opened (it is another user's) is fed with splice(2), which can
 /// be told not to wait.
-final class LineSink {
+package final class LineSink {
     private enum Way {
         /// Our own open file, non-blocking; closed in the end.
         case own(Int32)
@@ -23,12 +23,12 @@ final class LineSink {
 
     /// What may wait for a reader, in bytes. The one line that goes beyond it is taken whole: a worker's
     /// exception of a megabyte makes a line of three, and the lines after it are as welcome.
-    static let capacity = 8 << 20
+    package static let capacity = 8 << 20
 
     private let way: Way
     private var waiting: [UInt8] = []
     private var start = 0
-    private(set) var dropped: UInt64 = 0
+    package private(set) var dropped: UInt64 = 0
     /// The last byte written ends no line.
     private var isMidLine = false
     /// Of a line that had to be dropped a part was written: its end goes before the next.
@@ -38,7 +38,7 @@ final class LineSink {
     /// Nobody can read any more (EPIPE and the like): lines are thrown away.
     private var isBroken = false
 
-    init(descriptor: Int32) {
+    package init(descriptor: Int32) {
         way = Self.way(to: descriptor)
     }
 
@@ -53,12 +53,12 @@ final class LineSink {
     }
 
     /// Lines wait, so the event loop is to say when ``readiness`` can be written.
-    var isWaiting: Bool { start < waiting.count && !isBroken }
+    package var isWaiting: Bool { start < waiting.count && !isBroken }
 
-    var hasRoom: Bool { !isRefused && waiting.count - start < Self.capacity / 2 }
+    package var hasRoom: Bool { !isRefused && waiting.count - start < Self.capacity / 2 }
 
     /// The descriptor whose readiness for writing ends the waiting; nil where epoll cannot tell.
-    var readiness: Int32? {
+    package var readiness: Int32? {
         switch way {
         case .own(let own): own
         case .socket(let socket): socket
@@ -68,7 +68,7 @@ final class LineSink {
         }
     }
 
-    func append(_ line: [UInt8]) {
+    package func append(_ line: [UInt8]) {
         guard !isBroken else { return }
         // A thousand workers that are told to stop at once fill it in one turn of the loop, whoever reads.
         if waiting.count - start + line.count > Self.capacity { flush() }
@@ -81,12 +81,12 @@ final class LineSink {
         waiting.append(contentsOf: line)
     }
 
-    func takeDropped() -> UInt64 {
+    package func takeDropped() -> UInt64 {
         defer { dropped = 0 }
         return dropped
     }
 
-    func flush() {
+    package func flush() {
         while start < waiting.count, !isBroken {
             let written = waiting.withUnsafeBytes { buffer in
                 write(UnsafeRawBufferPointer(rebasing: buffer[start...]))
@@ -114,7 +114,7 @@ final class LineSink {
     }
 
     /// Waits for a reader at most so long, in milliseconds; for the very end.
-    func drain(milliseconds: Int32) {
+    package func drain(milliseconds: Int32) {
         flush()
         guard isWaiting, let readiness else { return }
         var clock = timespec()

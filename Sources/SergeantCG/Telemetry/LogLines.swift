@@ -69,7 +69,7 @@ public final class LogLines: BufferedObserver {
     private static func json(_ record: Record, at time: timespec) -> [UInt8] {
         var text = JSONText()
         text.object { object in
-            object.member("time", .text(universalTime(time)))
+            object.member("time", .text(universalTime(time.tv_sec, nanoseconds: time.tv_nsec)))
             object.member("level", .text(record.level.name))
             object.member("event", .text(record.event))
             object.member("message", .text(record.message))
@@ -115,15 +115,14 @@ public final class LogLines: BufferedObserver {
         }
     }
 
-    /// RFC 3339, UTC, microseconds.
-    static func universalTime(_ time: timespec) -> String {
-        var seconds = time.tv_sec
+    /// RFC 3339, UTC, microseconds: a time since 1970.
+    package static func universalTime(_ seconds: Int, nanoseconds: Int) -> String {
+        var seconds = seconds
         var parts = tm()
         guard gmtime_r(&seconds, &parts) != nil else { return "1970-01-01T00:00:00.000000Z" }
-        let micros = time.tv_nsec / 1000
         return
             "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))T\(two(parts.tm_hour)):"
-            + "\(two(parts.tm_min)):\(two(parts.tm_sec)).\(padded(micros, to: 6))Z"
+            + "\(two(parts.tm_min)):\(two(parts.tm_sec)).\(padded(nanoseconds / 1000, to: 6))Z"
     }
 
     private static func localTime(_ time: timespec) -> String {
