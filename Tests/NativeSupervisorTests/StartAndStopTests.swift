@@ -49,6 +49,33 @@ extension NativeSupervisor {
             }
         }
 
+        /// An ordinary user, to whom the cgroup was delegated, needs nothing else. The log's pipe is another
+        /// user's there, and may not be opened.
+        @Test func anOrdinaryUserInADelegatedCgroup() throws {
+            var launch = Launch(
+                ["--concurrent-workers", "3", "--stop-timeout", "0.3", "--backoff-initial", "0.01"],
+                command: try TestWorker.command("ignore-term"))
+            launch.owner = 65534
+            launch.wrapper = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"]
+            try withSupervisor(launch) { supervisor in
+                let started = try supervisor.waitFor(3, "worker_started")
+                #expect(ProcessFacts(supervisor.pid).status("Uid") == "65534 65534 65534 65534")
+                for line in started {
+                    let facts = ProcessFacts(try #require(line.pid))
+                    #expect(facts.status("Uid") == "65534 65534 65534 65534")
+                    #expect(facts.cgroup == line.cgroup)
+                }
+                try waitForOutput(supervisor, 3, "ready")
+                kill(try #require(started.first?.pid), SIGKILL)
+                let ended = try supervisor.waitFor("worker_exited")
+                #expect(ended.reason == "crashed" && ended.signal == SIGKILL)
+                try supervisor.waitFor(4, "worker_started")
+                #expect(try supervisor.stop() == .code(0))
+                #expect(!supervisor.lines.contains { $0.event == "supervisor_trouble" })
+                expectNothingLeft(supervisor)
+            }
+        }
+
         /// SIGTERM 0, 10, … 490 ms after the start ends everything, 50 of 50: before the program's first
         /// instruction by the signal's own effect, from then on as asked.
         @Test func aStopAtAnyMomentIsClean() throws {

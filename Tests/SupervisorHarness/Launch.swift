@@ -24,6 +24,8 @@ package struct Launch: Sendable {
     package var place = Place.ownCgroup
     /// Put in place of, or added to, what the test has; nil removes.
     package var environment: [String: String?] = [:]
+    /// Delegates its own cgroup to this user, as systemd would; `wrapper` is to become that user.
+    package var owner: UInt32?
     package var workingDirectory: String?
     package var input = Input.nothing
     /// A command that ends in running what follows it: `["setpriv", "--reuid", "65534", …]`.

@@ -71,6 +71,14 @@ package final class SupervisorProcess {
         if launch.place == .ownCgroup {
             guard mkdir(root, 0o755) == 0 else { throw HarnessFailure("cannot make \(root): errno \(errno)") }
         }
+        if let owner = launch.owner {
+            // What /sys/kernel/cgroup/delegate lists of the core's files.
+            for file in ["", "/cgroup.procs", "/cgroup.threads", "/cgroup.subtree_control"] {
+                guard chown(root + file, owner, owner) == 0 else {
+                    throw HarnessFailure("cannot give \(root)\(file) to user \(owner): errno \(errno)")
+                }
+            }
+        }
         if launch.place != .inherited {
             // The shell becomes the program: same process, in its cgroup before the first instruction.
             words = ["/bin/sh", "-c", #"echo $$ >"$0" && exec "$@""#, "\(root)/cgroup.procs"] + words
