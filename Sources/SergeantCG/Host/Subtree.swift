@@ -30,6 +30,8 @@ final class Subtree {
 
     /// In the order they were made; given back last first.
     private var changes: [Change] = []
+    /// An earlier supervisor was killed here: what it changed is ours to give back.
+    private var succeedsKilled = false
     /// Those we put into the leaf.
     private var moved: Set<Int32> = []
 
@@ -187,6 +189,7 @@ final class Subtree {
                 guard error.errno == EEXIST else { throw error }
                 leaf = try root.openChild(Self.supervisorLeaf)
                 leafIsOurs = Self.isMarked(leaf)
+                succeedsKilled = leafIsOurs
             }
             changes.append(
                 .moved(to: root.path, origin: onlyOurselves ? origin : root.path, leafIsOurs: leafIsOurs))
@@ -260,12 +263,11 @@ final class Subtree {
         }
         do throws(CgroupError) {
             accountsMemory = available.contains(.memory)
-            let enabling = needed.union(.memory).intersection(available).subtracting(
-                try root.subtreeControl())
-            if !enabling.isEmpty {
-                try root.enable(enabling)
-                changes.append(.enabled(in: root.path, enabling))
-            }
+            let wanted = needed.union(.memory).intersection(available)
+            let enabling = wanted.subtracting(try root.subtreeControl())
+            try root.enable(enabling)
+            let ours = succeedsKilled ? wanted : enabling
+            if !ours.isEmpty { changes.append(.enabled(in: root.path, ours)) }
         } catch {
             throw Self.unusable(error)
         }
