@@ -38,6 +38,7 @@ final class GroupHost {
             environment: WorkerEnvironment.shared(configuration) + placeholders)
         specification.resetSignals = resetSignals
         specification.fileLimit = configuration.openFileLimit.map { .init(soft: $0.soft, hard: $0.hard) }
+        if limits.needMemory, Self.isSparedFromOOM { specification.oomScoreAdjustment = -999 }
         if let launcher {
             specification.descriptors = [
                 .init(source: 0, target: LauncherImage.reportTarget),
@@ -51,6 +52,17 @@ final class GroupHost {
         do { program = try PreparedProcess(specification) } catch {
             throw SupervisorError(.configuration, error.description)
         }
+    }
+
+    /// A service that must never be OOM-killed has an `oom_score_adj` of -1000 (proc(5)), and its children inherit it:
+    /// the kernel would find nobody to kill at a worker's own limit, and the worker would hang there.
+    private static var isSparedFromOOM: Bool {
+        let file = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return false }
+        defer { close(file) }
+        var text = [UInt8](repeating: 0, count: 16)
+        let count = read(file, &text, text.count)
+        return count > 0 && text.prefix(count).elementsEqual("-1000\n".utf8)
     }
 
     /// The group's directory, made again where somebody removed it.
