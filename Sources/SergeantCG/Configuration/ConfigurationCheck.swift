@@ -4,6 +4,9 @@ extension Configuration {
     /// The smallest limit under which a process can start (below 192 KB it is killed at exec, kernel 6.12).
     private static let leastMemory: UInt64 = 1 << 20
 
+    /// The largest `pids.max` that the kernel takes as a number (PID_MAX_LIMIT on 64 bits).
+    private static let mostProcesses: UInt64 = 4 << 20
+
     /// What is wrong with the configuration, as one sentence; nil where nothing is.
     package var fault: String? {
         if groups.isEmpty { return "there is no group of workers to run" }
@@ -55,6 +58,10 @@ extension Configuration {
             return
                 "--max-worker-memory-usage (\(threshold) bytes) must be below --memory-max (\(hard) bytes), "
                 + "else the kernel kills a worker before it can be recycled"
+        }
+        if let count = limits.pidsMax, count > Self.mostProcesses {
+            return
+                "--pids-max is \(count): the kernel takes at most \(Self.mostProcesses) (0 switches the limit off)"
         }
         if limits.pidsMax == 0 { return "--pids-max is 0: no worker could be started" }
         if group.stopSignal < 1 || group.stopSignal > 64 {
