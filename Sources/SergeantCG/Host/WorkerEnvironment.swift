@@ -17,9 +17,11 @@ package enum WorkerEnvironment {
         var place = environ
         while let entry = place.pointee {
             let text = String(cString: entry)
+            place += 1
+            // execve(2) takes any string; one without a name is no variable.
+            guard text.contains("=") else { continue }
             let name = String(text.prefix { $0 != "=" })
             if !withheld.contains(name), group.environment[name] == nil { result.append(text) }
-            place += 1
         }
         for (name, value) in group.environment.sorted(by: { $0.key < $1.key }) {
             result.append("\(name)=\(value)")
