@@ -21,6 +21,8 @@ final class Subtree {
     private enum Change {
         case madeRoot(parent: String, name: String)
         case enabled(in: String, Controllers)
+        /// Above our own subtree, beside those that were there then.
+        case enabledAbove(in: String, Controllers, others: Set<String>)
         /// A leaf that was there before us stays, and only those we put into it come out again.
         case moved(to: String, origin: String, leafIsOurs: Bool)
     }
@@ -106,6 +108,11 @@ final class Subtree {
             do throws(CgroupError) { try Cgroup.open(directory).disable(controllers) } catch {
                 // Somebody else has come to use it meanwhile: it is theirs now.
                 guard error.errno == EBUSY else { throw error }
+            }
+        case .enabledAbove(let directory, let controllers, let others):
+            // Whoever came since may have set limits of its own, which would go with the controller.
+            if try others.isSuperset(of: Cgroup.open(directory).children()) {
+                try undo(.enabled(in: directory, controllers))
             }
         case .moved(let root, let origin, let leafIsOurs):
             try leave(root, for: origin, leafIsOurs: leafIsOurs)
@@ -245,8 +252,9 @@ final class Subtree {
             let wanted = Self.needed(configuration).union(.memory).intersection(try above.controllers())
             let missing = wanted.subtracting(try above.subtreeControl())
             guard !missing.isEmpty else { return }
+            let others = Set(try above.children())
             try above.enable(missing)
-            changes.insert(.enabled(in: parent, missing), at: 0)
+            changes.insert(.enabledAbove(in: parent, missing, others: others), at: 0)
         } catch {
             throw Self.unusable(error)
         }
