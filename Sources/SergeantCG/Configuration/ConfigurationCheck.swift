@@ -13,6 +13,12 @@ extension Configuration {
         if name.isEmpty || name.contains("/") || name == "." || name == ".." {
             return "the name '\(name)' cannot be a directory's name"
         }
+        if case .path(let path) = place {
+            if path.isEmpty { return "the path of the cgroup is empty" }
+            if path.utf8.contains(0) || path.split(separator: "/").contains("..") {
+                return "the path of the cgroup '\(path)' must lead down from the cgroup2 mount, without '..'"
+            }
+        }
         var names = Set<String>()
         for group in groups {
             if group.name.isEmpty || group.name.contains("/") || group.name.hasPrefix(".")

@@ -34,8 +34,11 @@ struct Ground {
         switch configuration.place {
         case .path(let path):
             movesProcesses = false
-            directory = path.hasPrefix(mount.mountPoint + "/") ? path : mount.mountPoint + "/" + path
-            while directory.hasSuffix("/") { directory.removeLast() }
+            let isAbsolute = path == mount.mountPoint || path.hasPrefix(mount.mountPoint + "/")
+            let beneath = (isAbsolute ? path.dropFirst(mount.mountPoint.count) : path[...]).split(
+                separator: "/")
+            directory = ([mount.mountPoint] + beneath.filter { $0 != "." }.map(String.init)).joined(
+                separator: "/")
             place = Self.place(of: directory, in: mount)
             if access(directory, F_OK) != 0 {
                 let parts = directory.split(separator: "/")
