@@ -16,7 +16,8 @@ public struct Supervision: Sendable {
     private var startsInFlight = 0
     private var queue = StartQueue()
     private var wireInterval = Tempo.wireTickShortest
-    private var wireTickIsSet = false
+    /// When the shared tick comes; nil where it is not set.
+    private var wireTick: Instant?
     private var tally: Tally
 
     /// - Parameters:
@@ -195,7 +196,8 @@ public struct Supervision: Sendable {
     // MARK: Wires
 
     private mutating func look(_ context: inout Context) {
-        wireTickIsSet = false
+        guard let due = wireTick, context.now >= due else { return }
+        wireTick = nil
         wireInterval = min(wireInterval * 2, Tempo.wireTickLongest)
         for group in groups.indices {
             for slot in groups[group].slots.indices where groups[group].slots[slot].needsLook {
@@ -207,18 +209,21 @@ public struct Supervision: Sendable {
 
     /// One tick for all: short after a change, doubling while nothing changes, none where no wire is slid.
     private mutating func setWireTick(_ context: inout Context) {
-        guard tally.needingLook > 0 else {
-            if wireTickIsSet { context.act(.cancelTimer(.wires)) }
-            wireTickIsSet = false
-            return
-        }
+        guard tally.needingLook > 0 else { return cancelWireTick(&context) }
         if context.wiresMoved, wireInterval != Tempo.wireTickShortest {
             wireInterval = Tempo.wireTickShortest
-            wireTickIsSet = false
+            wireTick = nil
         }
-        guard !wireTickIsSet else { return }
-        wireTickIsSet = true
-        context.act(.setTimer(.wires, context.now + wireInterval))
+        guard wireTick == nil else { return }
+        let instant = context.now + wireInterval
+        wireTick = instant
+        context.act(.setTimer(.wires, instant))
+    }
+
+    private mutating func cancelWireTick(_ context: inout Context) {
+        guard wireTick != nil else { return }
+        wireTick = nil
+        context.act(.cancelTimer(.wires))
     }
 
     // MARK: Stopping
@@ -230,7 +235,7 @@ public struct Supervision: Sendable {
         state = .stopping(outcome)
         context.isStopping = true
         context.report(.supervisorStopping(cause))
-        if wireTickIsSet { context.act(.cancelTimer(.wires)) }
+        cancelWireTick(&context)
         queue = StartQueue()
         demandOfAll(.stop(.shutdown), &context)
     }

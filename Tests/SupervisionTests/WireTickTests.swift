@@ -29,6 +29,19 @@ struct WireTickTests {
         }
     }
 
+    @Test("looks at nothing before it is due, or where it is not set")
+    func early() {
+        var bench = slid()
+        bench.tell(.timer(.wires), after: .milliseconds(999))
+        #expect(bench.actions.isEmpty)
+        bench.tell(.timer(.wires), after: .milliseconds(1))
+        #expect(bench.actions.first == .measureMemory(life(1, 1)))
+        #expect(bench.delay(of: .wires) == .seconds(2))
+        bench.tell(.stop)
+        bench.tell(.timer(.wires), after: .seconds(2))
+        #expect(bench.actions.isEmpty)
+    }
+
     @Test("is cancelled when the last wire slides back")
     func endsWithTheLastSlidWire() {
         var bench = slid()
