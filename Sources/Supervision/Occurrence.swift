@@ -23,7 +23,7 @@ public enum Occurrence: Hashable, Sendable {
         public var failure: StartFailure?
         /// From its start to its end.
         public var lifetime: Duration
-        /// No successor comes, for the group or the supervisor stops.
+        /// All was stopping already when it ended: no successor comes.
         public var isLast: Bool
 
         /// Takes each part as it is.

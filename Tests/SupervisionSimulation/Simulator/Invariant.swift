@@ -7,6 +7,9 @@ package enum Invariant: String, CaseIterable, Sendable {
     case numbersRise
     /// Each started incarnation is said to have ended exactly once, in the step that learns of it.
     case endsOnce
+    /// What is told of an end is so: the exit, how long it lived, OOM kills and whose limit, and whether it is
+    /// the last of its slot because all stops.
+    case endIsTrue
     /// The reason of an end is the first cause that was acted on, else what the exit itself says.
     case rightReason
     /// "was respawned as": the predecessor that is named is the slot's last one before.

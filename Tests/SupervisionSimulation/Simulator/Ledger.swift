@@ -13,6 +13,7 @@ struct Ledger {
         var pid: Int32?
         var failure: StartFailure?
         var startTold = false
+        var startedAt: Instant?
         var readyAt: Instant?
         var cause: Reason?
         var leftAt: Instant?
@@ -63,6 +64,7 @@ struct Ledger {
 
     /// What an action of this step must still bring.
     struct Dues {
+        var oom: Occurrence?
         var backOff: [(place: Int, low: Duration, high: Duration, failures: Int)] = []
         var tooManyFailures: Int?
         var cannotRun: IncarnationID?
@@ -182,11 +184,13 @@ struct Ledger {
             killRequestedAt = now
             setBound()
         case .timer(.wires):
-            if let due = wiresTimer, now >= due { wiresTimer = nil }
+            guard let due = wiresTimer, now >= due else { return false }
+            wiresTimer = nil
         case .timer(.slot(let id)):
             guard let place = layout.place(of: id) else { return false }
             touch(place)
-            if let due = slots[place].timer, now >= due { slots[place].timer = nil }
+            guard let due = slots[place].timer, now >= due else { return false }
+            slots[place].timer = nil
         case .timer(.incarnation(let id)):
             guard let (place, index) = find(id) else { return false }
             touch(place)
@@ -196,18 +200,19 @@ struct Ledger {
             guard let (place, index) = find(id) else { return false }
             touch(place)
             let wasAnswered = slots[place].lives[index].answered
-            Self.note(input, &slots[place].lives[index])
+            Self.note(input, at: now, &slots[place].lives[index])
             if !wasAnswered, slots[place].lives[index].answered { startsInFlight -= 1 }
         }
         return true
     }
 
-    private static func note(_ input: Incarnation.Input, _ life: inout Life) {
+    private static func note(_ input: Incarnation.Input, at now: Instant, _ life: inout Life) {
         switch input {
         case .started(let pid):
             guard !life.answered else { return }
             life.answered = true
             life.pid = pid
+            life.startedAt = now
             life.mustDieAtOnce = life.kills > 0
         case .startFailed(let failure):
             guard !life.answered else { return }

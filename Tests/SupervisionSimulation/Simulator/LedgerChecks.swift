@@ -4,6 +4,7 @@ import Supervision
 extension Ledger {
     /// What this step owed was paid.
     mutating func checkDues() throws(Violation) {
+        if let oom = dues.oom { throw violation(.endIsTrue, "\(oom) is told without an end") }
         if let count = dues.tooManyFailures {
             throw violation(.intensityKept, "\(count) failures within the window, and the group goes on")
         }
@@ -160,21 +161,23 @@ extension Ledger {
         }
     }
 
-    /// Works out when all must have ended.
+    /// Works out when all must have ended, even if no worker ever obeys or dies.
     ///
-    /// A start that is not answered has one grace, then five kills; answered at the last moment it is a
-    /// running worker that has its own grace, the allowance, and five kills; then what it left behind
-    /// has the same once more, and a removal may be refused five times.
+    /// With T for the longest grace and R for the time from a first kill in vain to giving up (four retries of
+    /// two seconds), the longest ways are: a start answered just before its grace ends, a worker that leaves
+    /// just before its own does, and leftovers that never die: 3 T + R; the same with a worker that dies just
+    /// before it is given up: 2 T + 2 R; a start answered just before it is given up, and so on: T + 3 R. After
+    /// a second request no T is left of these. A removal is answered six times at most.
     mutating func setBound() {
         guard let stoppedAt else { return }
-        let kills = (Tempo.killRetry + Self.lateness) * Tempo.stuckAttempts
-        let removals = (Self.removalAnswer + Self.lateness) * (2 * Tempo.stuckAttempts) + kills
-        let ends = kills * 3 + removals
+        let retries = Tempo.killRetry * (Tempo.stuckAttempts - 1)
+        let answers = Self.removalAnswer * 6 + Self.lateness * 20
         if let killRequestedAt {
-            bound = killRequestedAt + ends
-            return
+            bound = killRequestedAt + retries * 3 + answers
+        } else {
+            let grace = groups.map(\.policy.stopTimeout).max() ?? .zero
+            let longest = max(grace * 3 + retries, grace * 2 + retries * 2, grace + retries * 3)
+            bound = stoppedAt + longest + answers
         }
-        let grace = groups.map(\.policy.stopTimeout).max() ?? .zero
-        bound = stoppedAt + (grace + Self.lateness) * 3 + Tempo.throttleAllowance + ends
     }
 }

@@ -32,7 +32,8 @@ extension Ledger {
             }
             slots[place].toldOfPace = true
         case .groupFailed(let group, let failure): try enterGroupFailure(group, failure)
-        case .supervisorStarted, .workerMemoryAlarm, .workerOOM, .workerLeftovers, .hostTrouble, .hostNotice:
+        case .workerOOM: dues.oom = occurrence
+        case .supervisorStarted, .workerMemoryAlarm, .workerLeftovers, .hostTrouble, .hostNotice:
             break
         }
     }
@@ -106,9 +107,13 @@ extension Ledger {
         let (place, index) = try known(id, .endsOnce)
         let life = slots[place].lives[index]
         if life.hasEnded { throw violation(.endsOnce, "\(id) is said to have ended twice") }
-        guard end.exit == life.exit, end.failure == life.failure, pid == life.pid else {
-            throw violation(.endsOnce, "the end of \(id) does not tell what the host told")
+        let lived = life.startedAt.map { now - $0 } ?? .zero
+        guard end.exit == life.exit, end.failure == life.failure, pid == life.pid, end.lifetime == lived,
+            end.isLast == isStopping, dues.oom == Self.oom(of: life, id)
+        else {
+            throw violation(.endIsTrue, "the end of \(id) does not tell what the host told, after \(lived)")
         }
+        dues.oom = nil
         let expected = life.cause ?? Self.reason(of: life, groups[id.group].policy.conduct)
         guard end.reason == expected else {
             throw violation(.rightReason, "\(id) ended as \(end.reason), expected \(expected as Any)")
@@ -149,6 +154,16 @@ extension Ledger {
             if life.exit == nil, life.failure == nil { slots[place].lives[index].isAbandoned = true }
         }
         slots[place].lives[index].isGone = life.hasEnded
+    }
+
+    /// What is to be told of processes that the kernel killed for memory.
+    private static func oom(of life: Life, _ id: IncarnationID) -> Occurrence? {
+        guard let pid = life.pid, let exit = life.exit, let memory = exit.memory, memory.oomKill > 0 else {
+            return nil
+        }
+        return .workerOOM(
+            id, pid: pid, kills: memory.oomKill, memory.oom > 0 ? .worker : .ancestor,
+            mainKilled: exit.status == .signal(9, coreDumped: false))
     }
 
     /// What an exit says by itself.

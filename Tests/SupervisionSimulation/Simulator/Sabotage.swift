@@ -11,8 +11,25 @@ struct Saboteur {
 
     private struct Hostage {
         let id: IncarnationID
-        let pid: Int32?
+        let pid: Int32
+        let since: Instant
         var end: Occurrence.End
+
+        /// What is told when it ends after all.
+        func told(_ exit: Exit, at now: Instant) -> [Action] {
+            var end = end
+            end.exit = exit
+            end.lifetime += now - since
+            var actions = [Action.report(.workerExited(id, pid: pid, end)), .remove(id)]
+            if let memory = exit.memory, memory.oomKill > 0 {
+                let scope: Occurrence.OOMScope = memory.oom > 0 ? .worker : .ancestor
+                let killed = exit.status == .signal(9, coreDumped: false)
+                actions.insert(
+                    .report(.workerOOM(id, pid: pid, kills: memory.oomKill, scope, mainKilled: killed)), at: 0
+                )
+            }
+            return actions
+        }
     }
 
     init(_ target: Invariant) {
@@ -25,6 +42,12 @@ struct Saboteur {
         case .oneNotDraining: add(&actions) { if case .start(let id) = $0 { .start(id.next) } else { nil } }
         case .numbersRise: replace(&actions) { if case .start(let id) = $0 { .start(id.next) } else { $0 } }
         case .endsOnce: add(&actions) { if case .report(.workerExited) = $0 { $0 } else { nil } }
+        case .endIsTrue:
+            replace(&actions) { action in
+                guard case .report(.workerExited(let id, let pid, var end)) = action else { return action }
+                end.lifetime += .nanoseconds(1)
+                return .report(.workerExited(id, pid: pid, end))
+            }
         case .rightReason:
             replace(&actions) { action in
                 guard case .report(.workerExited(let id, let pid, var end)) = action else { return action }
@@ -155,13 +178,13 @@ struct Saboteur {
     /// The first that would be given up is killed again and again instead, and all wait for it.
     private mutating func keep(_ actions: inout [Action], _ event: Event, _ now: Instant) {
         if hostage == nil {
-            for case .report(.workerExited(let id, let pid, let end)) in actions
-            where pid != nil && end.exit == nil && end.failure == nil {
-                hostage = Hostage(id: id, pid: pid, end: end)
+            for case .report(.workerExited(let id, let pid?, let end)) in actions
+            where end.exit == nil && end.failure == nil {
+                hostage = Hostage(id: id, pid: pid, since: now, end: end)
                 actions.append(.setTimer(.incarnation(id), now + Tempo.killRetry))
             }
         }
-        guard var hostage else { return }
+        guard let hostage else { return }
         drop(&actions) { action in
             switch action {
             case .report(.workerStuck(hostage.id, _, _, _)), .report(.workerExited(hostage.id, _, _)),
@@ -174,10 +197,7 @@ struct Saboteur {
         case .timer(.incarnation(hostage.id)):
             actions.append(.setTimer(.incarnation(hostage.id), now + Tempo.killRetry))
         case .incarnation(hostage.id, .exited(let exit)):
-            hostage.end.exit = exit
-            actions += [
-                .report(.workerExited(hostage.id, pid: hostage.pid, hostage.end)), .remove(hostage.id),
-            ]
+            actions += hostage.told(exit, at: now)
         default: break
         }
     }
