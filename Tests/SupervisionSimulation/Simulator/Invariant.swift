@@ -51,6 +51,11 @@ package enum Invariant: String, CaseIterable, Sendable {
     case limitsAboveUse
     /// A worker measured above its threshold is recycled in that step, one well below it never is.
     case recyclesAtLimit
+    /// A look leaves the wire no further than the next place where a breach is possible, unless it was there
+    /// already; the hard limit stands for it only where that is nearer.
+    case wireGuards
+    /// Counters that rose lead to a look; they are heard wherever there is room below the hard limit.
+    case alarmsHeard
     /// While a wire is slid the shared tick is set; while none is, it is not.
     case slidWireWatched
     /// A worker is said to be ready once, when it is; the supervisor once, when all workers are.

@@ -34,6 +34,8 @@ struct Ledger {
         var isAbandoned = false
         var timer: Instant?
         var high: UInt64?
+        var highBefore: UInt64?
+        var counters = MemoryCounters()
         var observed = true
         var measured: MemoryMeasurement?
         var maxIsBounded = false
@@ -65,6 +67,7 @@ struct Ledger {
     /// What an action of this step must still bring.
     struct Dues {
         var oom: Occurrence?
+        var look: IncarnationID?
         var backOff: [(place: Int, low: Duration, high: Duration, failures: Int)] = []
         var tooManyFailures: Int?
         var cannotRun: IncarnationID?
@@ -199,11 +202,19 @@ struct Ledger {
         case .incarnation(let id, let input):
             guard let (place, index) = find(id) else { return false }
             touch(place)
+            if case .counters(let counters) = input { expectLook(id, slots[place].lives[index], counters) }
             let wasAnswered = slots[place].lives[index].answered
             Self.note(input, at: now, &slots[place].lives[index])
             if !wasAnswered, slots[place].lives[index].answered { startsInFlight -= 1 }
         }
         return true
+    }
+
+    private mutating func expectLook(_ id: IncarnationID, _ life: Life, _ counters: MemoryCounters) {
+        guard life.isCurrent, life.answered, groups[id.group].policy.memoryThreshold != nil,
+            counters.high > life.counters.high || counters.max > life.counters.max
+        else { return }
+        dues.look = id
     }
 
     private static func note(_ input: Incarnation.Input, at now: Instant, _ life: inout Life) {
@@ -222,7 +233,9 @@ struct Ledger {
             guard life.answered, life.failure == nil, life.exit == nil else { return }
             life.exit = exit
         case .measured(let measurement):
-            if life.isCurrent, life.answered { life.measured = measurement }
+            guard life.isCurrent, life.answered else { return }
+            life.measured = measurement
+            life.highBefore = life.high
         case .removed:
             guard life.removalAsked else { return }
             life.removalAsked = false
@@ -233,7 +246,9 @@ struct Ledger {
             life.failedRemovals += 1
         case .emptied:
             if life.hasEnded { life.wasEmptied = true }
-        case .ready, .counters: break
+        case .counters(let counters):
+            if life.isCurrent, life.answered { life.counters = counters }
+        case .ready: break
         }
     }
 }

@@ -8,7 +8,10 @@ extension Ledger {
         case .signal(let id): try enterSignal(id)
         case .signalLeftovers(let id): try enterSignalLeftovers(id)
         case .kill(let id): try enterKill(id)
-        case .watchForEmptiness(let id), .measureMemory(let id): _ = try life(id, action)
+        case .watchForEmptiness(let id): _ = try life(id, action)
+        case .measureMemory(let id):
+            _ = try life(id, action)
+            if dues.look == id { dues.look = nil }
         case .setMemoryHigh(let id, let bytes): try enterLimit(id, bytes, isHigh: true, action)
         case .setMemoryMax(let id, let bytes): try enterLimit(id, bytes, isHigh: false, action)
         case .observeMemoryEvents(let id, let observed):

@@ -4,6 +4,7 @@ import Supervision
 extension Ledger {
     /// What this step owed was paid.
     mutating func checkDues() throws(Violation) {
+        if let id = dues.look { throw violation(.alarmsHeard, "nobody looks at \(id) after an alarm") }
         if let oom = dues.oom { throw violation(.endIsTrue, "\(oom) is told without an end") }
         if let count = dues.tooManyFailures {
             throw violation(.intensityKept, "\(count) failures within the window, and the group goes on")
@@ -120,10 +121,25 @@ extension Ledger {
         if life.readyAt == nil, policy.startTimeout != nil, life.timer == nil {
             throw violation(.nothingForgotten, "\(id) may take for ever to be ready")
         }
-        if case .incarnation(id, .measured(let measurement)) = event, let threshold = policy.memoryThreshold,
-            measurement.unreclaimable > threshold
-        {
+        if case .incarnation(id, .measured(let measurement)) = event {
+            try checkWire(life, id, measurement, policy)
+        }
+    }
+
+    private func checkWire(
+        _ life: Life, _ id: IncarnationID, _ measurement: MemoryMeasurement, _ policy: GroupPolicy
+    ) throws(Violation) {
+        guard let threshold = policy.memoryThreshold else { return }
+        guard measurement.unreclaimable <= threshold else {
             throw violation(.recyclesAtLimit, "\(id) works on with \(measurement), threshold \(threshold)")
+        }
+        let hard = policy.memoryMax ?? .max
+        let breach = max(measurement.current + threshold - measurement.unreclaimable, threshold)
+        if life.high ?? hard > breach, life.high != life.highBefore {
+            throw violation(.wireGuards, "the wire of \(id) stands beyond \(breach), the next breach")
+        }
+        if !life.observed, life.high != nil || measurement.current < hard - hard / 16 {
+            throw violation(.alarmsHeard, "the alarms of \(id) are shut off with \(measurement)")
         }
     }
 

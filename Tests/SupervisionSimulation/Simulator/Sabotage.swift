@@ -107,6 +107,13 @@ struct Saboteur {
                 }
             }
             if isAbove { actions = [] }
+        case .wireGuards:
+            if actions.contains(where: { if case .signal = $0 { true } else { false } }) { break }
+            replace(&actions) { action in
+                guard case .setMemoryHigh(let id, _) = action else { return action }
+                return .setMemoryHigh(id, 1 << 60)
+            }
+        case .alarmsHeard: drop(&actions) { if case .measureMemory = $0 { true } else { false } }
         case .slidWireWatched: drop(&actions) { if case .setTimer(.wires, _) = $0 { true } else { false } }
         case .readiness: add(&actions) { if case .report(.workerReady) = $0 { $0 } else { nil } }
         case .slotsStaffed: drop(&actions) { if case .start = $0 { true } else { false } }
