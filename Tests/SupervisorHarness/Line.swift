@@ -35,7 +35,7 @@ package struct Line: Decodable, Sendable {
     /// What else the line has.
     package let other: [String: JSONValue]
 
-    private enum Key: String, CodingKey, CaseIterable {
+    private enum Key: String, CodingKey {
         case time, level, event, message, group, worker, slot, incarnation, pid, cgroup, version, reason
         case exitCode = "exit_code"
         case signal
@@ -51,6 +51,17 @@ package struct Line: Decodable, Sendable {
         case delayMicroseconds = "delay_usec"
         case failures
         case windowMicroseconds = "window_usec"
+    }
+
+    private struct AnyKey: CodingKey {
+        var stringValue: String
+        var intValue: Int? { nil }
+
+        init(stringValue: String) {
+            self.stringValue = stringValue
+        }
+
+        init?(intValue: Int) { nil }
     }
 
     package init(from decoder: any Decoder) throws {
@@ -82,8 +93,11 @@ package struct Line: Decodable, Sendable {
         delayMicroseconds = try container.decodeIfPresent(Int64.self, forKey: .delayMicroseconds)
         failures = try container.decodeIfPresent(Int.self, forKey: .failures)
         windowMicroseconds = try container.decodeIfPresent(Int64.self, forKey: .windowMicroseconds)
-        var rest = try decoder.singleValueContainer().decode([String: JSONValue].self)
-        for key in Key.allCases { rest[key.rawValue] = nil }
+        let all = try decoder.container(keyedBy: AnyKey.self)
+        var rest: [String: JSONValue] = [:]
+        for key in all.allKeys where Key(rawValue: key.stringValue) == nil {
+            rest[key.stringValue] = try all.decode(JSONValue.self, forKey: key)
+        }
         other = rest
     }
 
