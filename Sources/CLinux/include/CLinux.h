@@ -117,6 +117,30 @@ static inline int linux_waitid_pidfd(int pidfd, int options, int *code, int *sta
     return 1;
 }
 
+// A child that has ended and waits to be reaped: its process number, 0 if there is none. It stays (WNOWAIT).
+static inline pid_t linux_ended_child(void) {
+    siginfo_t info;
+    info.si_pid = 0;
+    long result = linux_result(
+        syscall(SYS_waitid, P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT, (void *)0));
+    return result < 0 ? (pid_t)result : info.si_pid;
+}
+
+// Reaps one child that has ended. Returns its process number, 0 if it has not ended.
+static inline pid_t linux_reap(pid_t process) {
+    siginfo_t info;
+    info.si_pid = 0;
+    long result =
+        linux_result(syscall(SYS_waitid, P_PID, process, &info, WEXITED | WNOHANG, (void *)0));
+    return result < 0 ? (pid_t)result : info.si_pid;
+}
+
+// Whether orphans of our descendants become our children: PID 1 of its namespace, or PR_SET_CHILD_SUBREAPER.
+static inline bool linux_adopts_orphans(void) {
+    int subreaper = 0;
+    return getpid() == 1 || (prctl(PR_GET_CHILD_SUBREAPER, &subreaper) == 0 && subreaper != 0);
+}
+
 // close_range(2).
 static inline int linux_close_range(unsigned first, unsigned last, unsigned flags) {
     return (int)linux_result(syscall(SYS_close_range, first, last, flags));

@@ -44,6 +44,8 @@ final class Host {
     /// For each buffered observer, the descriptor that the loop waits to write to.
     private var awaited: [Int32?]
     private var startsThisTurn = 0
+    /// SIGCHLD came, which is asked for only where orphans become our children.
+    private var childEnded = false
 
     init(
         configuration: Configuration, subtree: Subtree, groups: [GroupHost], names: Names,
@@ -95,6 +97,7 @@ final class Host {
             ready.removeAll(keepingCapacity: true)
             try loop.wait(forever: events.isEmpty) { ready.append($0) }
             for token in ready { dispatch(token) }
+            if childEnded { reapOrphans() }
         }
     }
 
@@ -117,6 +120,9 @@ final class Host {
     private func takeSignals() {
         while let signal = signals?.next() {
             switch signal {
+            case SIGCHLD:
+                childEnded = true
+                continue
             case SIGINT where stopWasAsked: events.append(.kill)
             case SIGQUIT: events.append(.kill)
             default: events.append(.stop)
@@ -261,6 +267,24 @@ final class Host {
             trouble(worker.id, error)
         }
         events.append(.incarnation(worker.id, .exited(exit)))
+    }
+
+    /// One by one, and apart from workers, whose end is told with all that is known of it.
+    private func reapOrphans() {
+        childEnded = false
+        var last: Int32 = 0
+        while true {
+            let pid = linux_ended_child()
+            // The same again: it could not be reaped, which was told.
+            guard pid > 0, pid != last else { return }
+            last = pid
+            if let worker = workers.lazy.compactMap({ $0 }).first(where: { $0.process?.pid == pid }) {
+                takeExit(worker)
+            } else {
+                // 0 or ECHILD: it is gone. Nobody asks how an orphan ended.
+                _ = linux_reap(pid)
+            }
+        }
     }
 
     // MARK: Actions become system calls

@@ -14,6 +14,7 @@ public enum Signals {
         for signal in [SIGINT, SIGQUIT, SIGHUP] where ignored & (1 << UInt64(signal - 1)) == 0 {
             sigaddset(&set, signal)
         }
+        if adoptsOrphans { sigaddset(&set, SIGCHLD) }
         return set
     }
 
@@ -31,6 +32,9 @@ public enum Signals {
     /// The signals this process ignores, as bits from signal 1: exec would hand them on, so a worker's are
     /// set back.
     static func ignored() -> UInt64 { linux_ignored_signals() }
+
+    /// Orphans become our children, and zombies unless we reap them: as PID 1, or as a subreaper (prctl(2)).
+    static var adoptsOrphans: Bool { linux_adopts_orphans() }
 
     /// Children of a process that ignores SIGCHLD cannot be waited for.
     static var childrenAreReapable: Bool {
