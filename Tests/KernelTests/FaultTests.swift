@@ -206,9 +206,11 @@ extension Kernel {
             }
         }
 
-        @Test func aTaskThatExitsWithTwoIsAFailureAndNoMissingModule() throws {
+        /// Even before the worker is ready, when a module that cannot be loaded would be fatal.
+        @Test(arguments: ["ExitsWithTwo", "ExitsWithTwoInInitialize"])
+        func anExitWithTwoIsAFailureAndNoMissingModule(_ worker: String) throws {
             let scratch = try Scratch()
-            let launch = try Sergeant.launch("fault_cases", "ExitsWithTwo", in: scratch)
+            let launch = try Sergeant.launch("fault_cases", worker, in: scratch)
             try supervise(launch) { supervisor in
                 let end = try supervisor.waitFor("worker_exited")
                 #expect(end.reason == "failed")
@@ -276,13 +278,8 @@ extension Kernel {
 
         @Test func aPythonWithoutSergeantIsSaidToBeOne() throws {
             let scratch = try Scratch()
-            let bare = "\(scratch.path)/python"
-            let script = "#!/bin/sh\nexec '\(try Sergeant.python())' -I -S \"$@\"\n"
-            let file = open(bare, O_WRONLY | O_CREAT | O_CLOEXEC, 0o755)
-            try #require(file >= 0)
-            let bytes = Array(script.utf8)
-            try #require(write(file, bytes, bytes.count) == bytes.count)
-            close(file)
+            let bare = try scratch.makeProgram(
+                "python", "#!/bin/sh\nexec '\(try Sergeant.python())' -I -S \"$@\"\n")
             var launch = Launch(["--python", bare, "--worker-module", "pool", "--worker-class", "Worker"])
             launch.environment = ["PYTHONPATH": Sergeant.workers]
             try supervise(launch) { supervisor in

@@ -69,14 +69,18 @@ extension Kernel {
             }
         }
 
+        /// Its file is there, so only exec can tell.
         @Test func aSmallWorkerThatCannotBeExecutedIsSaidToBeOne() throws {
             let scratch = try Scratch()
-            let launch = Launch(
-                ["--memory-max", "4M"], command: [try scratch.makeDirectory("no-program") + "/x"])
-            try supervise(launch) { supervisor in
+            let program = try scratch.makeProgram("worker", "#!/no/such/interpreter\n")
+            try supervise(Launch(["--memory-max", "4M"], command: [program])) { supervisor in
+                let end = try supervisor.waitFor("worker_exited")
+                #expect(end.reason == "start_failed")
+                #expect(end.message.contains("could not start worker-1"), "\(end.message)")
+                #expect(end.message.contains(program), "\(end.message)")
+                try supervisor.waitFor("group_failed")
                 let status = try supervisor.waitForExit()
                 #expect(status == .code(1))
-                #expect(supervisor.transcript.contains("no-program/x"))
             }
         }
 
@@ -96,25 +100,30 @@ extension Kernel {
             }
         }
 
+        /// Not even the first start is given up for it.
         @Test func aStartAtThePidsLimitOfAnAncestorIsTriedAgain() throws {
-            let launch = Launch(
-                ["--backoff-initial", "50ms", "--backoff-max", "50ms"],
-                command: try TestWorker.command("sleep"))
-            try supervise(launch) { supervisor in
-                let first = try supervisor.waitFor("worker_started")
-                try supervisor.waitFor("supervisor_ready")
-                // The supervisor alone fills it.
-                try #require(TextFile.write("1", to: "\(supervisor.root)/pids.max") == 0)
-                try #require(kill(try #require(first.pid), SIGKILL) == 0)
-                let failures = try supervisor.waitFor(3, "worker_exited") { $0.reason == "start_failed" }
-                for failure in failures {
-                    #expect(failure.message.contains("could not start TestWorker-1"), "\(failure.message)")
-                    #expect(failure.message.contains("EAGAIN"), "\(failure.message)")
-                    #expect(failure.message.contains("pids.max"), "\(failure.message)")
+            try withOwnDirectory { root in
+                try #require(TextFile.write("0", to: "\(root)/pids.max") == 0)
+                var launch = Launch(
+                    ["--backoff-initial", "50ms", "--backoff-max", "50ms", "--cgroup", root],
+                    command: try TestWorker.command("sleep"))
+                launch.place = .inherited
+                try withSupervisor(launch) { supervisor in
+                    let failures = try supervisor.waitFor(3, "worker_exited") { $0.reason == "start_failed" }
+                    for failure in failures {
+                        #expect(
+                            failure.message.contains("could not start TestWorker-1"), "\(failure.message)")
+                        #expect(failure.message.contains("EAGAIN"), "\(failure.message)")
+                        #expect(failure.message.contains("pids.max"), "\(failure.message)")
+                    }
+                    try supervisor.waitFor(3, "worker_backoff")
+                    try #require(TextFile.write("max", to: "\(root)/pids.max") == 0)
+                    try supervisor.waitFor("worker_started", from: failures[2].position)
+                    try supervisor.waitFor("supervisor_ready")
+                    let status = try supervisor.stop()
+                    #expect(status == .code(0))
+                    #expect(Cgroupfs.count(below: root) == 0)
                 }
-                try supervisor.waitFor(3, "worker_backoff")
-                try #require(TextFile.write("max", to: "\(supervisor.root)/pids.max") == 0)
-                try supervisor.waitFor("worker_started", from: failures[2].position)
             }
         }
 

@@ -152,19 +152,5 @@ extension Kernel {
                 "nsenter", "--target", "\(supervisor.pid)", "--mount", "mount", "-o", "remount,bind,\(way)",
                 point)
         }
-
-        /// A cgroup beside those of the supervisors under test, which has the memory controller.
-        private func withOwnDirectory(_ body: (String) throws -> Void) throws {
-            // Once a supervisor has been started the harness has moved this process into `…/tests`.
-            _ = try withSupervisor(Launch(["--version"])) { try $0.waitForExit() }
-            let own = try #require(ProcessFacts(getpid()).cgroup)
-            let leaf = try Cgroupfs.mount().directory(own)
-            try #require(leaf.hasSuffix("/tests"))
-            let directory = "\(leaf.dropLast("/tests".count))/kernel-test-\(getpid())"
-            try #require(mkdir(directory, 0o755) == 0)
-            defer { #expect(throws: Never.self) { try Cgroupfs.clear(directory) } }
-            try #require(TextFile.read("\(directory)/cgroup.controllers")?.contains("memory") == true)
-            try body(directory)
-        }
     }
 }

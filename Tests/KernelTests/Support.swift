@@ -49,6 +49,20 @@ private func faults(after supervisor: SupervisorProcess, mayHaveTrouble: Bool) -
     return faults
 }
 
+/// A cgroup beside those of the supervisors under test, which has the memory controller.
+func withOwnDirectory(_ body: (String) throws -> Void) throws {
+    // Once a supervisor has been started the harness has moved this process into `…/tests`.
+    _ = try withSupervisor(Launch(["--version"])) { try $0.waitForExit() }
+    let own = try #require(ProcessFacts(getpid()).cgroup)
+    let leaf = try Cgroupfs.mount().directory(own)
+    try #require(leaf.hasSuffix("/tests"))
+    let directory = "\(leaf.dropLast("/tests".count))/kernel-test-\(getpid())"
+    try #require(mkdir(directory, 0o755) == 0)
+    defer { #expect(throws: Never.self) { try Cgroupfs.clear(directory) } }
+    try #require(TextFile.read("\(directory)/cgroup.controllers")?.contains("memory") == true)
+    try body(directory)
+}
+
 /// A directory of the test's own, removed with all in it.
 struct Scratch: ~Copyable {
     let path: String
@@ -70,6 +84,18 @@ struct Scratch: ~Copyable {
     borrowing func makeDirectory(_ name: String) throws -> String {
         guard mkdir("\(path)/\(name)", 0o755) == 0 else { throw HarnessFailure("mkdir: errno \(errno)") }
         return "\(path)/\(name)"
+    }
+
+    borrowing func makeProgram(_ name: String, _ text: String) throws -> String {
+        let program = "\(path)/\(name)"
+        let file = open(program, O_WRONLY | O_CREAT | O_CLOEXEC, 0o755)
+        guard file >= 0 else { throw HarnessFailure("cannot make \(program): errno \(errno)") }
+        defer { close(file) }
+        let bytes = Array(text.utf8)
+        guard write(file, bytes, bytes.count) == bytes.count else {
+            throw HarnessFailure("cannot write \(program): errno \(errno)")
+        }
+        return program
     }
 
     private static func remove(_ path: String) {

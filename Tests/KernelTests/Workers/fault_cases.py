@@ -35,6 +35,16 @@ class ExitsWithTwo(pool.Worker):
         pool.wait()
 
 
+class ExitsWithTwoInInitialize(pool.Worker):
+    def initialize(self):
+        if pool.INCARNATION == 1:
+            sys.exit(2)
+        super().initialize()
+
+    def work(self, task):
+        pool.wait()
+
+
 class CleansUp(pool.Worker):
     """Takes three seconds to end, with the memory it took or without."""
 
