@@ -3,13 +3,18 @@ internal import Glibc
 
 /// The signals that ask the supervisor to stop, as a descriptor instead of as interruptions.
 public enum Signals {
-    /// SIGTERM, and of SIGINT, SIGQUIT and SIGHUP those that whoever started us did not have us ignore:
+    /// SIGRTMIN+3: how podman, with `--systemd=always`, and systemd-nspawn ask a container's PID 1 to stop
+    /// (systemd(1), SIGNALS).
+    private static let halt: Int32 = 37
+
+    /// SIGTERM, ``halt``, and of SIGINT, SIGQUIT and SIGHUP those that whoever started us did not have us ignore:
     /// nohup(1) and a shell's background jobs mean it.
     static var asked: sigset_t {
         var set = sigset_t()
         // These cannot fail with real signal numbers.
         sigemptyset(&set)
         sigaddset(&set, SIGTERM)
+        sigaddset(&set, halt)
         let ignored = ignored()
         for signal in [SIGINT, SIGQUIT, SIGHUP] where ignored & (1 << UInt64(signal - 1)) == 0 {
             sigaddset(&set, signal)
