@@ -43,10 +43,10 @@ public struct SpawnError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Whether trying again later cannot help, because the program itself is at fault: it is not there, may not
-    /// be run, or is no program.
+    /// be run, is no program, or is given more than a program can be.
     public var isProgramFault: Bool {
         stage == .exec
-            && [ENOENT, EACCES, EPERM, ENOEXEC, ENOTDIR, EISDIR, ELOOP, ELIBBAD, ENAMETOOLONG, EINVAL]
+            && [ENOENT, EACCES, EPERM, ENOEXEC, ENOTDIR, EISDIR, ELOOP, ELIBBAD, ENAMETOOLONG, EINVAL, E2BIG]
                 .contains(errno)
     }
 
