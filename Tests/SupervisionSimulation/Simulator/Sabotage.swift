@@ -68,7 +68,10 @@ struct Saboteur {
         case .nothingForTheGone:
             if case .incarnation(let id, .removed) = event { actions.append(.kill(id)) }
         case .intensityKept, .fatalBeforeReady: goOn(&actions)
-        case .drainOrder: drop(&actions) { if case .setMemoryHigh(_, nil) = $0 { true } else { false } }
+        case .drainOrder:
+            if actions.contains(where: { if case .signal = $0 { true } else { false } }) {
+                drop(&actions) { if case .setMemoryHigh(_, nil) = $0 { true } else { false } }
+            }
         case .killedAfterGrace:
             for case .signal(let id) in actions { signalled.insert(id) }
             if case .timer = event {
