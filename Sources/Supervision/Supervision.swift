@@ -312,8 +312,16 @@ struct StartQueue: Hashable, Sendable {
             head = 0
             return nil
         }
-        defer { head += 1 }
+        defer { dropTaken() }
         return slots[head]
+    }
+
+    /// While there is always someone waiting, who went must not pile up.
+    private mutating func dropTaken() {
+        head += 1
+        guard head >= 256, head >= slots.count / 2 else { return }
+        slots.removeFirst(head)
+        head = 0
     }
 }
 
