@@ -120,5 +120,31 @@ extension NativeSupervisor {
                 expectNothingLeft(supervisor)
             }
         }
+
+        /// A worker that dies under a debugger cannot be reaped before that lets go: until then the supervisor sleeps.
+        @Test func aTracedWorkersEndIsAwaited() throws {
+            try withSupervisor(Launch([], command: try TestWorker.command("sleep"))) { supervisor in
+                let pid = try #require(supervisor.waitFor("worker_started").pid)
+                func ticks() throws -> Int {
+                    let stat = try #require(TextFile.read("/proc/\(supervisor.pid)/stat"))
+                    let fields = try #require(stat.split(separator: ")").last).split(separator: " ")
+                    return try #require(Int(fields[11])) + #require(Int(fields[12]))
+                }
+                let before = try ticks()
+                // PTRACE_SEIZE; a second of a zombie that nobody reaps, then the tracer ends.
+                let tracer = try Tool.run([
+                    "python3", "-c",
+                    "import ctypes,os,sys,time; pid=int(sys.argv[1]); "
+                        + "assert ctypes.CDLL(None).ptrace(0x4206, pid, 0, 0) == 0; os.kill(pid, 9); time.sleep(1)",
+                    "\(pid)",
+                ])
+                #expect(tracer.status == .code(0), "\(tracer.output)")
+                let end = try supervisor.waitFor("worker_exited")
+                #expect(end.signal == SIGKILL)
+                #expect(try ticks() - before < 20, "hundredths of a second")
+                #expect(try supervisor.stop() == .code(0))
+                expectNothingLeft(supervisor)
+            }
+        }
     }
 }

@@ -351,7 +351,7 @@ final class Host {
     private func listen(to worker: Worker) -> Bool {
         guard let pidfd = worker.process?.pidfd else { return false }
         let pipe = worker.process?.statusPipe
-        var error = loop.add(pidfd, .readable, token: Self.token(.process, worker.token))
+        var error = loop.add(pidfd, .ended, token: Self.token(.process, worker.token))
         if error == 0, let reports = worker.reports?.descriptor.number {
             error = loop.add(reports, .readable, token: Self.token(.report, worker.token))
         }
