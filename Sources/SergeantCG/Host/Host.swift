@@ -187,6 +187,7 @@ final class Host {
             // Removed by somebody else: nothing can be in it.
             guard error.errno == ENODEV || error.errno == ENOENT else { return trouble(id, error) }
         }
+        worker.asksForEmptiness = false
         unwatchEmptiness(worker)
         events.append(.incarnation(id, .emptied))
     }
@@ -406,6 +407,8 @@ final class Host {
                 _ = linux_pidfd_send_signal(pidfd, SIGKILL)
             }
         }
+        // A kill is repeated while the answer is owed; without a watch that is when to look.
+        if worker.asksForEmptiness { readEmptiness(id) }
     }
 
     /// Nil without the memory controller.
@@ -473,6 +476,7 @@ final class Host {
             worker.emptinessWatch = watch
             watches[watch] = .emptiness(id)
         } catch {
+            worker.asksForEmptiness = true
             trouble(id, error)
         }
         // It may have become empty before it was watched.

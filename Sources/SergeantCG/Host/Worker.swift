@@ -18,6 +18,8 @@ final class Worker {
     var toldReady = false
     var memoryWatch: Int32?
     var emptinessWatch: Int32?
+    /// It is to be told when the cgroup is empty, and there is no watch that would tell.
+    var asksForEmptiness = false
 
     init(id: IncarnationID, directory: String, token: UInt64, cgroup: consuming Cgroup) {
         self.id = id
