@@ -19,6 +19,7 @@ public struct Configuration: Sendable {
     /// Where the workers' cgroups are made.
     public var place: Place
     /// Take SIGTERM, SIGINT, SIGQUIT and SIGHUP as requests to stop. A guest in another program leaves signals alone.
+    /// A program with other threads calls ``Signals/hold()`` first of all, so that none of those takes them.
     public var handlesSignals: Bool
 
     /// A configuration is checked when a ``Supervisor`` is made of it, not here.

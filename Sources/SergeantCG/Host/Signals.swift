@@ -50,11 +50,21 @@ public enum Signals {
 /// A signalfd(2) for ``Signals/asked``.
 final class SignalSource {
     private let signals: Descriptor
+    private var maskBefore = sigset_t()
 
+    /// Blocks them in this thread, for else they would still do what they do: see ``Signals/hold()``.
     init() throws(SupervisorError) {
         var set = Signals.asked
         let result = signalfd(-1, &set, LINUX_SFD_NONBLOCK | LINUX_SFD_CLOEXEC)
         signals = try Descriptor(result, operation: "make a signal descriptor", errno: errno)
+        // Cannot fail with a valid set.
+        _ = pthread_sigmask(SIG_BLOCK, &set, &maskBefore)
+    }
+
+    deinit {
+        // One that came at the last moment was for the supervisor.
+        while next() != nil {}
+        _ = pthread_sigmask(SIG_SETMASK, &maskBefore, nil)
     }
 
     var descriptor: Int32 { signals.number }
