@@ -56,7 +56,8 @@ struct Run: ParsableCommand {
             return .command(command)
         case (nil, nil, true):
             throw ValidationError(
-                "There is nothing to run: give a command after --, or --worker-module and --worker-class.")
+                "There is nothing to run: give a command after --, or --worker-module and --worker-class "
+                    + "(sergeantcg --help shows how).")
         case (_?, nil, _): throw ValidationError("--worker-module needs --worker-class too.")
         case (nil, _?, _): throw ValidationError("--worker-class needs --worker-module too.")
         case (_?, _?, false):

@@ -36,19 +36,36 @@ package enum UpstreamArguments {
                 continue
             }
             guard argument.hasPrefix("-"), argument != "-" else {
-                let command = arguments[(index - 1)...].filter { $0 != "--" }.joined(separator: " ")
-                let before = arguments[..<(index - 1)].map { $0 + " " }.joined()
-                throw ValidationError("Put -- before the worker's command: sergeantcg \(before)-- \(command)")
+                throw stray(argument, before: arguments[..<(index - 1)], after: arguments[index...])
             }
             let name = String(argument.prefix { $0 != "=" })
             let whole = complete(name)
             result.append(whole + argument.dropFirst(name.count))
+            if let meant = Misspelling.meant(by: name, of: ["--help", "--version"]) {
+                throw ValidationError("Unknown option '\(name)'. Did you mean '\(meant)'?")
+            }
             if argument.contains("=") || bare.contains(whole) { continue }
             guard index < arguments.count, arguments[index] != "--" else { continue }
             result.append(arguments[index])
             index += 1
         }
         return result
+    }
+
+    /// A word that belongs to no option and does not stand after `--`.
+    private static func stray(
+        _ word: String, before: ArraySlice<String>, after: ArraySlice<String>
+    ) -> ValidationError {
+        if before.isEmpty, let meant = Misspelling.meant(by: word, of: subcommands) {
+            return ValidationError("Unknown subcommand '\(word)'. Did you mean '\(meant)'?")
+        }
+        if after.contains("--") {
+            return ValidationError(
+                "The word '\(word)' belongs to no option: the worker's command, all of it, goes after --")
+        }
+        let words = ["sergeantcg"] + before + ["--", word] + after
+        let line = words.map(ShellWord.quoted).joined(separator: " ")
+        return ValidationError("Put -- before the worker's command: \(line)")
     }
 
     private static func complete(_ name: String) -> String {
