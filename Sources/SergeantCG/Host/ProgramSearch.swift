@@ -16,11 +16,24 @@ package enum ProgramSearch {
             separator: ":", omittingEmptySubsequences: false)
         {
             let candidate = directory.isEmpty ? "./\(name)" : "\(directory)/\(name)"
-            guard access(candidate, F_OK) == 0 else { continue }
+            guard access(candidate, F_OK) == 0, !isDirectory(candidate) else { continue }
             guard let fault = judge(candidate) else { return .found(absolute(candidate)) }
             refusal = refusal ?? fault
         }
-        return refusal ?? .failed("there is no program '\(name)' on the PATH")
+        return refusal ?? .failed(absence(of: name))
+    }
+
+    /// A shell finds nothing in the directory it is in, unless that is on the `PATH`.
+    private static func absence(of name: String) -> String {
+        if isDirectory(name) { return "cannot execute '\(name)': it is a directory" }
+        let sentence = "there is no program '\(name)' on the PATH"
+        return access(name, F_OK) == 0
+            ? "\(sentence): write ./\(name) for the one in this directory" : sentence
+    }
+
+    private static func isDirectory(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
     private static func judge(_ path: String) -> Outcome? {
@@ -29,7 +42,8 @@ package enum ProgramSearch {
             return .failed("cannot execute '\(path)': \(String(cString: strerror(errno)))")
         }
         guard status.st_mode & S_IFMT == S_IFREG else {
-            return .failed("cannot execute '\(path)': it is not a file")
+            let what = status.st_mode & S_IFMT == S_IFDIR ? "a directory" : "not a file"
+            return .failed("cannot execute '\(path)': it is \(what)")
         }
         guard access(path, X_OK) == 0 else {
             return .failed("cannot execute '\(path)': \(String(cString: strerror(errno))) (chmod +x it?)")
