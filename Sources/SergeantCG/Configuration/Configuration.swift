@@ -105,7 +105,8 @@ public struct GroupConfiguration: Sendable {
                 && (scalar.properties.isAlphabetic || "0123456789_-".unicodeScalars.contains(scalar))
             return isFit ? Character(scalar) : "_"
         }
-        return kept.isEmpty ? "worker" : String(kept.prefix(64))
+        let name = kept.isEmpty ? "worker" : String(kept.prefix(64))
+        return name == Subtree.supervisorLeaf ? name + "_" : name
     }
 
     /// What supervision must know of the group.

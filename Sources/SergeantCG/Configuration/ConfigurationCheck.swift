@@ -10,7 +10,7 @@ extension Configuration {
     /// What is wrong with the configuration, as one sentence; nil where nothing is.
     package var fault: String? {
         if groups.isEmpty { return "there is no group of workers to run" }
-        if name.isEmpty || name.contains("/") || name == "." || name == ".." {
+        if name.isEmpty || name.contains("/") || name == "." || name == ".." || name.utf8.count > 200 {
             return "the name '\(name)' cannot be a directory's name"
         }
         if case .path(let path) = place {
@@ -37,12 +37,12 @@ extension Configuration {
 
     private func fault(of group: GroupConfiguration) -> String? {
         if group.workers < 1 {
-            return "the group '\(group.name)' asks for \(group.workers) workers: at least 1 is needed"
+            return "--concurrent-workers is \(group.workers): at least 1 is needed"
         }
         switch group.program {
         case .command(let words):
             guard let first = words.first, !first.isEmpty else {
-                return "the group '\(group.name)' has no command to run"
+                return "the command of group '\(group.name)' is empty: name a program"
             }
             if words.contains(where: { $0.utf8.contains(0) }) {
                 return "the command of group '\(group.name)' holds a NUL byte"
@@ -70,6 +70,11 @@ extension Configuration {
                 "--pids-max is \(count): the kernel takes at most \(Self.mostProcesses) (0 switches the limit off)"
         }
         if limits.pidsMax == 0 { return "--pids-max is 0: no worker could be started" }
+        if group.backOffInitial > group.backOffMaximum {
+            return
+                "--backoff-initial (\(group.backOffInitial)) is above --backoff-max (\(group.backOffMaximum)): "
+                + "raise the latter too"
+        }
         if group.stopSignal < 1 || group.stopSignal > 64 {
             return "the stop signal \(group.stopSignal) is no signal"
         }
