@@ -153,7 +153,7 @@ struct LifeOptions: ParsableArguments {
 
 struct SupervisorOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Names this instance and the cgroup it makes.", valueName: "name"))
-    var name = "default"
+    var name = Configuration.defaultName
 
     @Option(help: ArgumentHelp("Make the workers' cgroups beneath this one.", valueName: "path"))
     var cgroup: String?

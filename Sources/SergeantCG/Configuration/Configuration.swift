@@ -12,6 +12,9 @@ public struct Configuration: Sendable {
         case path(String)
     }
 
+    /// The name of an instance that was given none.
+    public static let defaultName = "default"
+
     /// Names the instance, and its subtree where it must make one of its own.
     public var name: String
     /// At least one.
@@ -24,7 +27,8 @@ public struct Configuration: Sendable {
 
     /// A configuration is checked when a ``Supervisor`` is made of it, not here.
     public init(
-        name: String = "default", groups: [GroupConfiguration], place: Place = .own(movesProcesses: false),
+        name: String = Configuration.defaultName, groups: [GroupConfiguration],
+        place: Place = .own(movesProcesses: false),
         handlesSignals: Bool = false
     ) {
         self.name = name

@@ -72,11 +72,7 @@ struct Ground {
                 place = Self.place(of: directory, in: mount)
             }
             if try Cgroup.open(directory).isHierarchyRoot {
-                name = "sergeantcg-\(instance)"
-                parent = directory
-                directory += "/\(name)"
-                place = Self.place(of: directory, in: mount)
-                return
+                return nest(as: instance)
             }
         } catch {
             throw Subtree.unusable(error)
@@ -88,6 +84,14 @@ struct Ground {
             .noUsableCgroup,
             "the cgroup \(directory) belongs to systemd and is not delegated: set Delegate=yes in the unit, or run "
                 + "it as: systemd-run --scope -p Delegate=yes sergeantcg …")
+    }
+
+    /// Takes a directory of our own beneath the one found, named for the instance.
+    mutating func nest(as instance: String) {
+        name = Subtree.instancePrefix + instance
+        parent = directory
+        directory += "/\(name)"
+        place = (place == "/" ? "" : place) + "/\(name)"
     }
 
     /// systemd marks what it delegates (CGROUP_DELEGATION).

@@ -8,6 +8,8 @@ internal import Glibc
 /// `<root>/supervisor` holds the supervisor, `<root>/<group>/<slot>.<incarnation>` one worker each.
 final class Subtree {
     static let supervisorLeaf = "supervisor"
+    /// What an instance's directory is called that stands beside others, before its name.
+    static let instancePrefix = "sergeantcg-"
 
     /// The root's path within the hierarchy, as `/proc/self/cgroup` writes it.
     let place: String
@@ -25,10 +27,14 @@ final class Subtree {
         case enabledAbove(in: String, Controllers, others: Set<String>)
         /// A leaf that was there before us stays, and only those we put into it come out again.
         case moved(to: String, origin: String, leafIsOurs: Bool)
+        /// Another supervisor holds the cgroup above ours, and may end before us.
+        case nested(in: String)
     }
 
     /// The groups whose directories are ours to make and remove.
     private let groups: Set<String>
+    /// Where our root was made, if it is of our making.
+    private let parent: String?
 
     /// In the order they were made; given back last first.
     private var changes: [Change] = []
@@ -40,18 +46,23 @@ final class Subtree {
     /// - Throws: ``SupervisorError`` with kind `noUsableCgroup` and the sentence that says what to do.
     init(_ configuration: Configuration) throws(SupervisorError) {
         try Self.checkKernel()
-        let ground = try Ground(configuration)
+        var ground = try Ground(configuration)
+        var found = try Self.makeOrOpen(ground)
+        var above: String?
+        if ground.movesProcesses, !ground.isOwn, configuration.name != Configuration.defaultName,
+            try Self.isHeld(found)
+        {
+            above = ground.directory
+            ground.nest(as: configuration.name)
+            found = try Self.makeOrOpen(ground)
+        }
         groups = Set(configuration.groups.map(\.name))
         place = ground.place
-        if ground.isOwn {
-            root = try Self.makeOrOpen(ground)
-        } else {
-            do throws(CgroupError) { root = try Cgroup.open(ground.directory) } catch {
-                throw Self.unusable(error)
-            }
-        }
+        parent = ground.parent
+        root = found
         // Before it is locked it may be another's: nothing in it is ours to give back.
         try lock(name: configuration.name)
+        if let above { changes.append(.nested(in: above)) }
         do throws(SupervisorError) {
             if let parent = ground.parent {
                 changes.append(.madeRoot(parent: parent, name: ground.name))
@@ -116,10 +127,30 @@ final class Subtree {
             }
         case .moved(let root, let origin, let leafIsOurs):
             try leave(root, for: origin, leafIsOurs: leafIsOurs)
+        case .nested(let directory): try giveBackAbove(directory)
         }
     }
 
+    /// The supervisor above may have ended before us, and had to leave what we still needed.
+    private func giveBackAbove(_ directory: String) throws(CgroupError) {
+        let above = try Cgroup.open(directory)
+        guard case .acquired = try above.lock(), try above.children() == [Self.supervisorLeaf],
+            try Self.isMarked(above.openChild(Self.supervisorLeaf))
+        else { return }
+        // It held processes once, so no controllers were enabled in it.
+        try above.disable(try above.subtreeControl())
+        try leave(directory, for: directory, leafIsOurs: true)
+    }
+
     // MARK: Taking possession
+
+    private static func isHeld(_ cgroup: borrowing Cgroup) throws(SupervisorError) -> Bool {
+        do throws(CgroupError) {
+            if case .heldBy = try cgroup.lock() { return true } else { return false }
+        } catch {
+            throw unusable(error)
+        }
+    }
 
     private func lock(name: String) throws(SupervisorError) {
         let outcome: LockOutcome
@@ -139,16 +170,14 @@ final class Subtree {
         var killed = 0
         do throws(CgroupError) {
             for name in try root.children() where name != Self.supervisorLeaf {
-                let group = try root.openChild(name)
-                let leaves = try group.children()
-                guard leaves.isEmpty ? Self.isMarked(group) : leaves.allSatisfy(Self.isIncarnation) else {
-                    continue
-                }
-                for leaf in leaves { killed += try group.openChild(leaf).processes().count }
-                try group.kill()
-                try group.waitUntilEmpty(timeoutMicroseconds: 5_000_000)
-                try root.removeChild(name)
+                let child = try root.openChild(name)
+                guard try Self.isLeft(child, name) else { continue }
+                let leaves = try Self.incarnations(in: child)
                 cleared += leaves.count
+                killed += leaves.reduce(0) { $0 + $1 }
+                try child.kill()
+                try child.waitUntilEmpty(timeoutMicroseconds: 5_000_000)
+                try root.removeChild(name)
             }
         } catch {
             throw SupervisorError(
@@ -159,6 +188,32 @@ final class Subtree {
                 "killed \(killed) process\(killed == 1 ? "" : "es") in \(cleared) cgroup\(cleared == 1 ? "" : "s") "
                     + "that an earlier supervisor left in \(root.path)")
         }
+    }
+
+    /// A group's directory, or the whole place of an instance beside us where nobody runs any more.
+    private static func isLeft(_ child: borrowing Cgroup, _ name: String) throws(CgroupError) -> Bool {
+        if name.hasPrefix(instancePrefix), isMarked(child) {
+            guard case .acquired = try child.lock() else { return false }
+            return true
+        }
+        let leaves = try child.children()
+        return leaves.isEmpty ? isMarked(child) : leaves.allSatisfy(isIncarnation)
+    }
+
+    /// How many processes are in each incarnation's cgroup, here and one level below.
+    private static func incarnations(in cgroup: borrowing Cgroup) throws(CgroupError) -> [Int] {
+        var counts: [Int] = []
+        for name in try cgroup.children() {
+            let child = try cgroup.openChild(name)
+            if isIncarnation(name) {
+                counts.append(try child.processes().count)
+                continue
+            }
+            for leaf in try child.children() where isIncarnation(leaf) {
+                counts.append(try child.openChild(leaf).processes().count)
+            }
+        }
+        return counts
     }
 
     private static func isIncarnation(_ leaf: String) -> Bool {
@@ -226,10 +281,17 @@ final class Subtree {
     /// Moves everyone out of the leaf again and removes it, or only those we put into somebody else's.
     private func leave(_ root: String, for destination: String, leafIsOurs: Bool) throws(CgroupError) {
         let root = try Cgroup.open(root)
-        let target = try Cgroup.open(destination)
+        let target: Cgroup
+        do throws(CgroupError) { target = try Cgroup.open(destination) } catch {
+            // The leaf of the supervisor above, which has ended since.
+            guard error.errno == ENOENT, let parent else { throw error }
+            target = try Cgroup.open(parent)
+        }
         let leaf = try root.openChild(Self.supervisorLeaf)
         for process in try leaf.processes() where leafIsOurs || moved.contains(process) {
             do throws(CgroupError) { try target.move(process: process) } catch {
+                // An instance beside us still needs the controllers: the last one moves us back.
+                if error.errno == EBUSY, leafIsOurs { return }
                 guard error.errno == ESRCH else { throw error }
             }
         }
@@ -320,9 +382,20 @@ final class Subtree {
     }
 
     private static func makeOrOpen(_ ground: Ground) throws(SupervisorError) -> Cgroup {
+        if let above = ground.parent, access(above, F_OK) != 0, errno == ENOENT {
+            throw SupervisorError(
+                .noUsableCgroup,
+                "cannot make the cgroup \(ground.directory), for there is no \(above): make that first, with mkdir -p"
+            )
+        }
         do throws(CgroupError) {
-            let parent = try Cgroup.open(ground.parent ?? ground.directory)
-            do throws(CgroupError) { return try parent.makeChild(ground.name) } catch {
+            guard let above = ground.parent else { return try Cgroup.open(ground.directory) }
+            let parent = try Cgroup.open(above)
+            do throws(CgroupError) {
+                let made = try parent.makeChild(ground.name)
+                mark(made)
+                return made
+            } catch {
                 guard error.errno == EEXIST else { throw error }
                 return try parent.openChild(ground.name)
             }
