@@ -20,9 +20,7 @@ struct Ground {
     init(_ configuration: Configuration) throws(SupervisorError) {
         let mount: Mount
         do throws(CgroupError) { mount = try Mount.find() } catch {
-            throw SupervisorError(
-                .noUsableCgroup,
-                "\(error.description); mount it with: mount -t cgroup2 cgroup2 /sys/fs/cgroup")
+            throw Subtree.unusable(error)
         }
         let own: String?
         do throws(CgroupError) {

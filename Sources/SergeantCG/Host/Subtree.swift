@@ -416,9 +416,22 @@ final class Subtree {
             sentence +=
                 access("/run/systemd/system", F_OK) == 0
                 ? "; have one delegated: systemd-run --user --scope -p Delegate=yes sergeantcg …"
-                : "; have root make one and give it to you (chown), then name it with --cgroup PATH"
+                : delegation(to: geteuid())
         default: break
         }
         return SupervisorError(.noUsableCgroup, sentence)
+    }
+
+    /// What root must do for an ordinary user, as Documentation/admin-guide/cgroup-v2.rst has it, and for the shell
+    /// that we were started from.
+    private static func delegation(to user: uid_t) -> String {
+        guard user != 0 else { return "; have one delegated to this container or user namespace" }
+        let mount: String
+        do throws(CgroupError) { mount = try Mount.find().mountPoint } catch { mount = "/sys/fs/cgroup" }
+        let name = "sergeantcg-user-\(user)"
+        return
+            "; have root make one for this user and put this shell into it: sudo sh -c 'cd \(mount) && "
+            + "mkdir -p \(name) && cd \(name) && chown \(user) . cgroup.procs cgroup.threads "
+            + "cgroup.subtree_control && echo \(getppid()) >cgroup.procs'"
     }
 }
