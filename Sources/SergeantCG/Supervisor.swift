@@ -47,6 +47,7 @@ public final class Supervisor: Sendable {
         let needsLauncher = configuration.groups.contains { group in
             if case .sergeant = group.program { true } else { false }
         }
+        try OpenFileLimit.check(for: configuration.groups)
         let programs = try findPrograms()
         let launcher = needsLauncher ? try LauncherImage() : nil
         let subtree = try Subtree(configuration)

@@ -28,4 +28,26 @@ public struct OpenFileLimit: Hashable, Sendable {
         guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &raised) == 0 else { return nil }
         return OpenFileLimit(soft: UInt64(found.rlim_cur), hard: UInt64(found.rlim_max))
     }
+
+    /// The supervisor's own descriptors, and what is open for a moment.
+    private static let own: UInt64 = 16
+
+    /// - Throws: ``SupervisorError`` where the workers need more descriptors than this process may have.
+    static func check(for groups: [GroupConfiguration]) throws(SupervisorError) {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        var workers = 0
+        var needed = own
+        for group in groups {
+            workers += group.workers
+            var each: UInt64 = 2
+            if case .sergeant = group.program { each = 3 }
+            needed += 1 + each * UInt64(group.workers)
+        }
+        guard needed > limit.rlim_cur else { return }
+        throw SupervisorError(
+            .system,
+            "\(workers) worker\(workers == 1 ? "" : "s") \(workers == 1 ? "needs" : "need") \(needed) open files, and \(limit.rlim_cur) are allowed: "
+                + "allow more, with ulimit -n \(needed) or LimitNOFILE=\(needed) in the unit")
+    }
 }
