@@ -32,6 +32,7 @@ struct Sergeantcg: ParsableCommand {
         let isLegacy = arguments.prefix { $0 != "--" }.contains("--legacy-exit-codes")
         do {
             try StandardDescriptors.fill()
+            StandardDescriptors.leaveKeyboard()
             let line = try UpstreamArguments.normalised(arguments)
             var command = try Sergeantcg.parseAsRoot(line)
             try command.run()

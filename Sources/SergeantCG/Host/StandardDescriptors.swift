@@ -22,4 +22,15 @@ public enum StandardDescriptors {
             return
         }
     }
+
+    /// Puts /dev/null in the place of a terminal on standard input. Workers have sessions of their own, so the
+    /// terminal would let them take what is typed for the shell. A file or a pipe stays.
+    public static func leaveKeyboard() {
+        guard isatty(STDIN_FILENO) == 1 else { return }
+        let descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        // Nothing is lost where it cannot be: the workers see the terminal then.
+        _ = dup2(descriptor, STDIN_FILENO)
+        close(descriptor)
+    }
 }
