@@ -6,6 +6,7 @@
 
 const char *linux_errno_name(int error) { return strerrorname_np(error); }
 const char *linux_errno_text(int error) { return strerrordesc_np(error); }
+const char *linux_signal_name(int signal) { return sigabbrev_np(signal); }
 
 int linux_cpu_count(void) {
     // Larger than any kernel's mask, so that sched_getaffinity cannot fail for its size.

@@ -211,5 +211,8 @@ static inline size_t linux_cmsg_length(size_t length) { return CMSG_LEN(length);
 const char *linux_errno_name(int error);
 const char *linux_errno_text(int error);
 
+// The name of a signal without its SIG ("TERM"); null for one that glibc does not know. Static.
+const char *linux_signal_name(int signal);
+
 // The number of CPUs that the calling thread may run on (sched_getaffinity(2)).
 int linux_cpu_count(void);

@@ -125,6 +125,9 @@ final class Host {
                 continue
             case SIGINT where stopWasAsked: events.append(.kill)
             case SIGQUIT: events.append(.kill)
+            case SIGINT:
+                tell(.hostNotice(sentence: "SIGINT was received: the same again kills the workers at once"))
+                events.append(.stop)
             default: events.append(.stop)
             }
             stopWasAsked = true

@@ -1,3 +1,4 @@
+internal import CLinux
 public import Supervision
 
 extension Record {
@@ -238,7 +239,9 @@ extension Record {
             case .some: break
             }
         }
-        return "\(worker) execution has been interrupted with return code: \(returnCode(of: exit))"
+        let code = returnCode(of: exit)
+        let name = code < 0 ? linux_signal_name(-code).map { " (SIG\(String(cString: $0)))" } : nil
+        return "\(worker) execution has been interrupted with return code: \(code)\(name ?? "")"
     }
 
     /// As upstream counts: the exit code, or the signal's number below zero.
