@@ -105,4 +105,5 @@ class Step:
         shown = subprocess.run(
             [f'{self.place.hour.directory}/bin/sergeantcg', 'run', '--help'], capture_output=True, text=True,
             env=self.place.environment(), check=True).stdout
-        return dict(re.findall(r'^  (?:-\w, )?--([a-z-]+)(?: <([^>]*)>)?', shown, re.M))
+        found = re.findall(r'^  (?:-\w, )?--([a-z-]+)(?: <([^>]*)>)?', shown, re.M)
+        return {option: takes or None for option, takes in found}

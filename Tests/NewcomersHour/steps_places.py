@@ -101,7 +101,7 @@ def ordinary_user_obeys(scene):
     made = re.search('mkdir -p ([^ ]+)', command)[1]
     root.run(command)
     works(scene, a, 'sergeantcg -- ./worker')
-    a.run('exit')
+    a.leave()
     root.run(f'rmdir {scene.place.hour.mount}/{made}')
 
 
@@ -118,14 +118,23 @@ def given_cgroup(scene):
 
 @step('process 1 of a PID namespace: reaps, stops, leaves nothing')
 def process_one(scene):
-    scene.worker('#!/bin/sh\n(sleep 0 & exec true)\ntrap "exit 0" TERM\necho works\nsleep infinity & wait\n')
+    # Each leaves a process that ends after its parent has, and so is the supervisor's to reap.
+    scene.worker(
+        '#!/bin/sh\ntrap "kill -KILL $!; wait; exit 0" TERM\nsleep infinity &\nforever=$!\n'
+        '(true & exec true)\necho works\nwait $forever\n')
     a = scene.terminal()
     a.type('unshare --pid --fork --mount-proc sergeantcg --concurrent-workers 2 -- ./worker')
     scene.all_ready(a)
     for _ in range(2):
         a.wait('^works')
+    supervisor = next(
+        pid for pid in processes(scene.place.cgroup)
+        if open(f'/proc/{pid}/comm').read() == 'sergeantcg\n')
+    b = scene.terminal('B', cgroup=scene.place.hour.cgroup / 'process_one')
+    b.run(f'until test $(ps -o pid= --ppid {supervisor} | wc -l) = 2; do :; done')
     a.press('Ctrl-C')
     a.prompt(0)
+    b.leave()
     scene.expect_equal(children(scene.place.cgroup), [], 'the cgroups that are left')
 
 

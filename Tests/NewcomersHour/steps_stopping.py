@@ -19,7 +19,6 @@ def ctrl_c_once(scene):
     for _ in range(2):
         a.wait(r'polite \d+ finishes its work')
     a.prompt(0)
-    scene.expect(a.had_colour, 'the log has no colour on a terminal')
     scene.expect_equal(a.modes(), modes, "the terminal's modes")
     scene.expect_equal(a.run('echo usable'), 'usable', 'what the shell answers')
     scene.expect_equal(children(scene.place.cgroup), [], 'the cgroups that are left')

@@ -10,7 +10,7 @@ from step import step
 def exits_at_once(scene):
     a = scene.terminal()
     a.type('sergeantcg -- true')
-    a.wait('finished? within a second.*10 times a second')
+    a.wait('finishes within a second.*10 times a second')
     for _ in range(10):
         a.wait('was respawned as')
     a.press('Ctrl-C')
@@ -22,6 +22,7 @@ def fails(scene):
     a = scene.terminal()
     a.type('sergeantcg -- false')
     a.wait(r'return code: 1')
+    scene.expect(a.had_colour, 'the log has no colour on a terminal')
     a.wait(r'false-1 is started again in 0\.\d+ s after 1 failure in a row')
     a.wait(r'started again in \S+ s after 3 failures in a row')
     a.press('Ctrl-C')
@@ -127,9 +128,9 @@ def reads_the_keyboard(scene):
 
 @step('a worker that leaves a daemon behind')
 def leaves_a_daemon(scene):
-    scene.worker('#!/bin/sh\nsetsid sleep infinity &\necho daemon $!\nexit 0\n')
+    scene.worker('#!/bin/sh\nsetsid sleep infinity &\necho daemon $!\nexit 1\n')
     a = scene.terminal()
-    a.type('sergeantcg --backoff-initial 1h -- ./worker')
+    a.type('sergeantcg --backoff-initial 1h --backoff-max 1h -- ./worker')
     daemon = int(a.wait(r'daemon (\d+)')[1])
     a.wait('left processes behind')
     scene.wait_for_end(daemon)

@@ -43,6 +43,7 @@ class Terminal:
                 os.execvpe(shell[0] if not wrapper else wrapper[0], [*wrapper, *shell], environment)
             finally:
                 os._exit(127)
+        os.set_inheritable(self.master, False)  # else the next terminal would hold this one open
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack('HHHH', rows, columns, 0, 0))
         os.set_blocking(self.master, False)
         self.pidfd = os.pidfd_open(self.pid)
