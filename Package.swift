@@ -78,6 +78,7 @@ let package = Package(
             name: "NativeSupervisorTests", dependencies: ["SupervisorHarness"], swiftSettings: strict),
         // Needs a cgroup2 with the memory controller.
         .testTarget(
-            name: "KernelTests", dependencies: ["SupervisorHarness"], exclude: ["Workers"], swiftSettings: strict),
+            name: "KernelTests", dependencies: ["SupervisorHarness"], exclude: ["Workers"],
+            swiftSettings: strict),
     ]
 )

@@ -88,7 +88,9 @@ public final class LogLines: BufferedObserver {
         let message = Self.escaped(record.message)
         let line = "\(date) Supervisor   \(process) \(level) \(message)"
         let colour = coloured ? colours[record.level.rawValue] : ""
-        return Array((colour.isEmpty ? line : "\u{1B}[\(colour)m\(line)\u{1B}[0m").utf8) + [UInt8(ascii: "\n")]
+        return Array((colour.isEmpty ? line : "\u{1B}[\(colour)m\(line)\u{1B}[0m").utf8) + [
+            UInt8(ascii: "\n")
+        ]
     }
 
     /// A message may hold an exception's text: it stays one line, and does nothing to a terminal.
