@@ -55,6 +55,44 @@ extension Kernel {
             }
         }
 
+        /// The one way round a wire that was moved for page cache: the cache goes, and memory of the worker's
+        /// own takes its place. The kernel says nothing then, the shared tick sees it.
+        @Test func memoryThatTakesThePlaceOfCacheIsSeen() throws {
+            let launch = Launch(
+                ["--max-worker-memory-usage", "32M", "--log-level", "debug"],
+                command: try TestWorker.command("trade-cache", try diskDirectory(), "320M", "40M"))
+            try supervise(launch) { supervisor in
+                let limit = try supervisor.waitFor("worker_memory_limit")
+                #expect(try #require(limit.memoryUnreclaimable) > 32 * mebibyte)
+                // The wire was far above.
+                #expect(try #require(limit.memoryCurrent) < 100 * mebibyte)
+                let alarms = supervisor.lines[..<limit.position].filter { $0.event == "worker_memory_alarm" }
+                guard case .integer(let wire)? = alarms.last?.other["wire"] else {
+                    Issue.record("no alarm said where the wire is")
+                    return
+                }
+                #expect(wire > Int64(300 * mebibyte))
+                let end = try supervisor.waitFor("worker_exited")
+                #expect(end.reason == "memory_limit")
+            }
+        }
+
+        /// At `memory.max` the page cache raises events without end.
+        @Test func cacheThatFillsTheHardLimitDoesNotKeepTheSupervisorAwake() throws {
+            let launch = Launch(
+                ["--max-worker-memory-usage", "32M", "--memory-max", "64M", "--log-level", "debug"],
+                command: try TestWorker.command("stream", try diskDirectory(), "320M", "1M"))
+            try supervise(launch) { supervisor in
+                // The leak is found all the same, before the kernel has to kill for it.
+                let limit = try supervisor.waitFor("worker_memory_limit", within: .seconds(120))
+                #expect(try #require(limit.memoryUnreclaimable) < 64 * mebibyte)
+                let alarms = supervisor.lines[..<limit.position].count { $0.event == "worker_memory_alarm" }
+                #expect(alarms < 60, "\(alarms) alarms")
+                let end = try supervisor.waitFor("worker_exited")
+                #expect(end.reason == "memory_limit")
+            }
+        }
+
         /// Above `memory.high` the same way out takes half a minute.
         @Test func theWireIsLiftedBeforeTheStopSignal() throws {
             let launch = Launch(

@@ -386,6 +386,7 @@ static const struct mode {
     {"hold", mode_hold, 1},                              // BYTES [ignore | clean-up MILLISECONDS BYTES]
     {"breed", mode_breed, 2},                            // BYTES child|daemon
     {"stream", mode_stream, 3},                          // DIRECTORY BYTES LEAK-BYTES
+    {"trade-cache", mode_trade_cache, 3},                // DIRECTORY CACHE-BYTES BYTES
 };
 
 int main(int count, char **arguments) {

@@ -164,3 +164,14 @@ int mode_stream(char **arguments) {
         say(line);
     }
 }
+
+// Reads a file twice, gives its page cache back, takes so much, says so and waits.
+int mode_trade_cache(char **arguments) {
+    int file = open_file(arguments[0], (size_t)number(arguments[1]));
+    read_all(file);
+    read_all(file);
+    if (posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) != 0) fail("posix_fadvise");
+    take((size_t)number(arguments[2]));
+    say("holding\n");
+    sleep_for_ever();
+}

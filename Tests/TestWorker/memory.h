@@ -5,3 +5,4 @@ int mode_spike(char **arguments);
 int mode_hold(char **arguments);
 int mode_breed(char **arguments);
 int mode_stream(char **arguments);
+int mode_trade_cache(char **arguments);
