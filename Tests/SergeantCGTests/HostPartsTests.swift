@@ -225,7 +225,7 @@ private final class TestChannel {
         let exception = String(repeating: "x", count: 1 << 20)
         func pour(_ bytes: [UInt8]) {
             var start = 0
-            while start < bytes.count, !channel.isClosed {
+            while start < bytes.count, channel.fault == nil, !channel.isClosed {
                 let count = bytes.withUnsafeBytes {
                     write(channel.worker, $0.baseAddress?.advanced(by: start), bytes.count - start)
                 }
@@ -238,7 +238,6 @@ private final class TestChannel {
         #expect(channel.fault == nil)
         let block = [UInt8](repeating: UInt8(ascii: "x"), count: 1 << 20)
         for _ in 0..<(ReportChannel.capacity >> 20) { pour(block) }
-        #expect(channel.isClosed)
         #expect(channel.fault?.contains("more than") == true)
         channel.hangUp()
     }
