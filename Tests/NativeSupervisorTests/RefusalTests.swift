@@ -44,7 +44,7 @@ extension NativeSupervisor {
             defer { unlink(plain) }
             try refused(Launch([], command: ["nonesuch-worker"]), .code(1), "'nonesuch-worker' on the PATH")
             try refused(Launch([], command: ["/nonexistent/worker"]), .code(1), "No such file or directory")
-            try refused(Launch([], command: [directory]), .code(1), "not a file")
+            try refused(Launch([], command: [directory]), .code(1), "a directory")
             try refused(Launch([], command: [plain]), .code(1), "Permission denied")
             try refused(Launch([], command: ["\(plain)/below"]), .code(1), "Not a directory")
         }

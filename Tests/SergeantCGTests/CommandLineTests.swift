@@ -29,7 +29,8 @@ import Testing
         ("./worker", "sergeantcg -- ./worker"), ("run ./worker --flag", "sergeantcg run -- ./worker --flag"),
         ("--concurrent-workers 2 ./worker a", "sergeantcg --concurrent-workers 2 -- ./worker a"),
         ("--legacy-exit-codes ./worker", "sergeantcg --legacy-exit-codes -- ./worker"),
-        ("./worker -- a", "sergeantcg -- ./worker a"),
+        ("./worker -- a", "'./worker' belongs to no option"), ("rnu -- a", "Did you mean 'run'?"),
+        ("./a $b", "sergeantcg -- ./a '$b'"),
     ])
     func aMissingSeparatorIsSuggested(line: String, suggestion: String) {
         let words = line.split(separator: " ").map(String.init)
