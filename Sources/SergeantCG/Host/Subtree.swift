@@ -315,7 +315,13 @@ final class Subtree {
             let missing = wanted.subtracting(try above.subtreeControl())
             guard !missing.isEmpty else { return }
             let others = Set(try above.children())
-            try above.enable(missing)
+            do throws(CgroupError) { try above.enable(missing) } catch {
+                // No limit needs it, so it is only accounting that is lost.
+                guard error.errno == EBUSY, missing.isDisjoint(with: Self.needed(configuration)) else {
+                    throw error
+                }
+                return
+            }
             changes.insert(.enabledAbove(in: parent, missing, others: others), at: 0)
         } catch {
             throw Self.unusable(error)
@@ -335,7 +341,15 @@ final class Subtree {
             accountsMemory = available.contains(.memory)
             let wanted = needed.union(.memory).intersection(available)
             let enabling = wanted.subtracting(try root.subtreeControl())
-            try root.enable(enabling)
+            do throws(CgroupError) { try root.enable(enabling) } catch {
+                // Somebody is in the root who cannot be moved: one of another PID namespace.
+                guard error.errno == EBUSY, enabling.isDisjoint(with: needed) else { throw error }
+                accountsMemory = false
+                notices.append(
+                    "a process that cannot be moved from here is in \(root.path): workers are supervised without "
+                        + "memory accounting")
+                return
+            }
             let ours = succeedsKilled ? wanted : enabling
             if !ours.isEmpty { changes.append(.enabled(in: root.path, ours)) }
         } catch {
@@ -417,6 +431,8 @@ final class Subtree {
                 access("/run/systemd/system", F_OK) == 0
                 ? "; have one delegated: systemd-run --user --scope -p Delegate=yes sergeantcg …"
                 : delegation(to: geteuid())
+        case EBUSY where error.path.hasSuffix("cgroup.subtree_control"):
+            sentence += "; move it to another cgroup first, or start the supervisor in a cgroup of its own"
         default: break
         }
         return SupervisorError(.noUsableCgroup, sentence)
