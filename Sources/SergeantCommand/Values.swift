@@ -83,7 +83,7 @@ enum SignalName {
         let upper = text.uppercased()
         let name = upper.hasPrefix("SIG") ? String(upper.dropFirst(3)) : upper
         if let number = names[name] { return number }
-        if let number = Int32(text), (1...64).contains(number) { return number }
+        if let number = Quantity.count(text), (1...64).contains(number) { return Int32(number) }
         throw ValueFault(description: "it takes a signal such as TERM, INT or 15")
     }
 }
