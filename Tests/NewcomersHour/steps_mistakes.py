@@ -1,5 +1,6 @@
 """What a person types wrong, and what they are told."""
 import os
+import re
 
 from step import step
 from transcript import Unexpected
@@ -106,7 +107,8 @@ def refuse_value(scene, terminal, option, value):
     scene.expect(int(end[1:].partition(')')[0]) in (1, 64, 69), f'exit status {end}')
     shown = terminal.text[:terminal.text.rindex('\n')].rpartition(command + '\n')[2]
     word = value.strip("'")
-    scene.expect_sentence(shown, f'--{option}|{option.rpartition("-")[2]}' + (f'|{word}' if word.isalpha() else ''))
+    named = [f'--{option}', option.rpartition('-')[2]] + ([re.escape(word)] if word else [])
+    scene.expect_sentence(shown, '|'.join(named))
 
 
 @step('programs that cannot be run')

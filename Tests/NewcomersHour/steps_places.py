@@ -113,6 +113,11 @@ def given_cgroup(scene):
     works(scene, a, f'sergeantcg --cgroup {scene.place.cgroup}/pool -- ./worker')
     works(scene, a, f'sergeantcg --cgroup /{inside}/pool -- ./worker')
     works(scene, a, f'sergeantcg --cgroup {inside}/pool -- ./worker')
+    if 'memory' in scene.place.hour.controllers:
+        # The shell is in the cgroup above: no limit can be had beneath it.
+        scene.refused(
+            a, f'sergeantcg --cgroup {inside}/pool --memory-max 64M -- ./worker', 69,
+            'a process is still in this cgroup', 'move it')
     scene.expect_equal(children(scene.place.cgroup), [], 'the cgroups that are left')
 
 
@@ -120,7 +125,7 @@ def given_cgroup(scene):
 def process_one(scene):
     # Each leaves a process that ends after its parent has, and so is the supervisor's to reap.
     scene.worker(
-        '#!/bin/sh\ntrap "kill -KILL $!; wait; exit 0" TERM\nsleep infinity &\nforever=$!\n'
+        "#!/bin/sh\ntrap 'kill -KILL $forever; wait; exit 0' TERM\nsleep infinity &\nforever=$!\n"
         '(true & exec true)\necho works\nwait $forever\n')
     a = scene.terminal()
     a.type('unshare --pid --fork --mount-proc sergeantcg --concurrent-workers 2 -- ./worker')
@@ -135,6 +140,11 @@ def process_one(scene):
     a.press('Ctrl-C')
     a.prompt(0)
     b.leave()
+    if 'memory' in scene.place.hour.controllers:
+        # The shell is in the same cgroup, and of another PID namespace: it cannot be moved.
+        scene.refused(
+            a, 'unshare --pid --fork --mount-proc sergeantcg --memory-max 64M -- ./worker', 69,
+            'a process is still in this cgroup', 'a cgroup of its own')
     scene.expect_equal(children(scene.place.cgroup), [], 'the cgroups that are left')
 
 

@@ -8,7 +8,7 @@ from step import step
 
 @step('its output piped into head: supervision goes on')
 def piped_into_head(scene):
-    scene.worker('#!/bin/sh\ntrap "kill -KILL $!; wait; exit 0" TERM\necho works\nsleep infinity & wait\n')
+    scene.worker("#!/bin/sh\ntrap 'kill -KILL $!; wait; exit 0' TERM\nsleep infinity & echo works; wait\n")
     a, b = scene.terminal(), scene.terminal('B')
     a.type('sergeantcg --concurrent-workers 2 --log-level debug -- ./worker 2>&1 >/dev/null | head -n 1; '
            'echo pipe: ${PIPESTATUS[*]}')
