@@ -216,8 +216,41 @@ final class TestPipe {
         sink.flush()
         #expect(!sink.isWaiting)
         sink.append(line(1))
+        sink.flush()
         #expect(!sink.isWaiting)
         close(ends[1])
+    }
+
+    /// A named pipe's reader may go and another come: what was lost between is counted, and the log goes on.
+    @Test func anotherReaderComes() throws {
+        let path = "/tmp/sergeantcg-test-\(getpid())-fifo"
+        try #require(mkfifo(path, 0o600) == 0)
+        defer { unlink(path) }
+        let before = signal(SIGPIPE, SIG_IGN)
+        defer { signal(SIGPIPE, before) }
+        func open() throws -> Int32 {
+            let reader = Glibc.open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+            try #require(reader >= 0)
+            return reader
+        }
+        var reader = try open()
+        let writer = Glibc.open(path, O_WRONLY | O_CLOEXEC)
+        try #require(writer >= 0)
+        defer { close(writer) }
+        let sink = LineSink(descriptor: writer)
+        close(reader)
+        for number in 0..<3 { sink.append(line(number)) }
+        sink.flush()
+        #expect(sink.dropped == 3)
+        #expect(!sink.isWaiting && !sink.hasRoom)
+        reader = try open()
+        defer { close(reader) }
+        sink.append(line(3))
+        sink.flush()
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = read(reader, &buffer, buffer.count)
+        #expect(count > 0 && Array(buffer[..<max(count, 0)]) == line(3))
+        #expect(sink.hasRoom && sink.takeDropped() == 3)
     }
 
     /// A full disk takes nothing: the lines are lost and counted, and nothing loops.

@@ -35,7 +35,7 @@ package final class LineSink {
     private var owesLineEnd = false
     /// The last write failed for want of space.
     private var isRefused = false
-    /// Nobody can read any more (EPIPE and the like): lines are thrown away.
+    /// It cannot be written at all (EBADF and the like): lines are thrown away.
     private var isBroken = false
 
     package init(descriptor: Int32) {
@@ -104,6 +104,10 @@ package final class LineSink {
                     isRefused = true
                     dropOneLine()
                     return compact()
+                // A named pipe may get another reader. Until then nothing waits: epoll would not end to tell of it.
+                case EPIPE:
+                    isRefused = true
+                    dropAll()
                 default:
                     isBroken = true
                 }
@@ -166,6 +170,16 @@ package final class LineSink {
         owesLineEnd = isMidLine && end + 1 == waiting.count
         start = isMidLine && !owesLineEnd ? end : end + 1
         dropped += 1
+    }
+
+    private func dropAll() {
+        dropped += UInt64(waiting[start...].count { $0 == Self.lineEnd })
+        owesLineEnd = isMidLine
+        start = waiting.count
+        guard case .splice(let read, _, _) = way else { return }
+        // The start of what was dropped.
+        var rest = [UInt8](repeating: 0, count: Int(PIPE_BUF))
+        while Glibc.read(read, &rest, rest.count) > 0 {}
     }
 
     private func compact() {
