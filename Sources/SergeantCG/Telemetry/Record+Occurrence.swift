@@ -230,7 +230,9 @@ extension Record {
             let module = group?.workerModule ?? "-"
             switch report.returnCode {
             case nil:
-                return "\(worker) cannot run: 'sergeant' cannot be imported in this Python: \(exception)"
+                return
+                    "\(worker) cannot run: 'sergeant' cannot be imported in this Python, --python names another: "
+                    + exception
             case 1: return "\(worker) execution has failed with the following exception: \(exception)"
             case 2: return "could not load worker module: \(module): \(exception)"
             case 3: return "could not find worker class: \(module).\(group?.workerClass ?? "-")"
