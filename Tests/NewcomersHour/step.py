@@ -3,7 +3,9 @@ import os
 import re
 import select
 import subprocess
+import time
 
+from place import processes
 from terminal import PATIENCE, Terminal
 from transcript import Unexpected
 
@@ -85,6 +87,13 @@ class Step:
                 raise Unexpected(f'process {pid} still runs after {seconds} s')
         finally:
             os.close(pidfd)
+
+    def wait_for_processes(self, cgroup, count):
+        """Looks until so many are in it: the kernel tells nobody when one comes."""
+        end = time.monotonic() + PATIENCE
+        while len(processes(cgroup)) < count:
+            if time.monotonic() > end:
+                raise Unexpected(f'there are never {count} processes in {cgroup}')
 
     def refused(self, terminal, line, status, *patterns):
         """A command line that is refused, in one sentence that says these things."""

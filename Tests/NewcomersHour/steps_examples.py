@@ -46,8 +46,9 @@ def finish(a, r):
 
 
 def push(scene, a):
-    shown = a.run(commands()['push_tasks.py'])
-    scene.expect_equal(shown, '100 tasks are waiting', 'what the producer says')
+    command = commands()['push_tasks.py']
+    scene.expect_equal(
+        a.run(command), f'{command.split()[-1]} tasks are waiting', 'what the producer says')
 
 
 def needs_memory(scene, a, r, command):
@@ -64,12 +65,14 @@ def needs_memory(scene, a, r, command):
 def example_crawl(scene):
     a, r = prepare(scene)
     push(scene, a)
-    a.type(commands()['crawl_worker.py'])
-    scene.all_ready(a)
+    # Opened before the supervisor takes the cgroup: afterwards nobody else can be put into it.
     b = scene.terminal('B')
     b.run(f". {os.environ['SERGEANTCG_PYTHON'].rpartition('/')[0]}/activate; PS1='($?) B$ '; cd Examples")
     b.run('export ' + re.search(r'REDIS_URL=\S+', a.text)[0])
-    b.run("until python3 push_tasks.py 0 | grep '^0 tasks'; do :; done")
+    a.type(commands()['crawl_worker.py'])
+    scene.all_ready(a)
+    b.type("until python3 push_tasks.py 0 | grep '^0 tasks'; do :; done")
+    b.prompt(0, 240)  # Python starts slowly in a guest kernel
     finish(a, r)
     scene.expect_equal(children(scene.place.cgroup), [], 'the cgroups that are left')
 
@@ -105,6 +108,8 @@ def example_shell(scene):
     if needs_memory(scene, a, r, command):
         a.type(command)
         scene.all_ready(a)
+        # A shell has set its trap when its first piece of work has begun.
+        scene.wait_for_processes(scene.place.cgroup / 'worker_sh', 4)
         a.press('Ctrl-C')
         for _ in range(2):
             a.wait('finished its work and stopped')
