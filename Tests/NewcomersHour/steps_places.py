@@ -46,6 +46,8 @@ def second_killed(scene):
     second = scene.supervisor(b)
     workers = scene.workers(b, 1)
     scene.all_ready(b)
+    # What the worker says would stand behind the prompt.
+    b.wait('polite')
     os.kill(second, signal.SIGKILL)
     b.prompt(137)
     a.press('Ctrl-C')

@@ -153,6 +153,9 @@ def killed_and_started_again(scene):
     supervisor = scene.supervisor(a)
     workers = scene.workers(a, 2)
     scene.all_ready(a)
+    # What a worker says later would stand behind the prompt.
+    for _ in workers:
+        a.wait('polite')
     os.kill(supervisor, signal.SIGKILL)
     a.prompt(137)
     scene.expect(set(workers) <= set(processes(scene.place.cgroup)), 'the workers ended with the supervisor')

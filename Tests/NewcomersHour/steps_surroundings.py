@@ -116,6 +116,8 @@ def in_the_background(scene):
     a.prompt(0)
     a.type('fg')
     a.wait('sergeantcg -- ./worker')
+    # The shell says so before it hands the terminal over.
+    a.wait_for_program('sergeantcg')
     a.press('Ctrl-C')
     a.prompt(0)
 
