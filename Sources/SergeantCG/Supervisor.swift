@@ -86,7 +86,8 @@ public final class Supervisor: Sendable {
         }
         let host = try Host(
             configuration: configuration, subtree: subtree, groups: groups, names: names(subtree),
-            observers: observers, stopRequest: stopRequest.number, seed: UInt64.random(in: .min ... .max))
+            observers: observers, parts: observers.compactMap { $0 as? any LoopPart },
+            stopRequest: stopRequest.number, seed: UInt64.random(in: .min ... .max))
         return try withExtendedLifetime(launcher) { () throws(SupervisorError) in try host.run() }
     }
 

@@ -28,6 +28,14 @@ struct EventLoop: ~Copyable {
         return epoll_ctl(epoll.number, Int32(EPOLL_CTL_ADD), descriptor, &event) == 0 ? 0 : errno
     }
 
+    /// - Returns: 0, or the errno.
+    borrowing func change(_ descriptor: Int32, _ interest: Interest, token: UInt64) -> Int32 {
+        var event = epoll_event()
+        event.events = interest.rawValue
+        event.data.u64 = token
+        return epoll_ctl(epoll.number, Int32(EPOLL_CTL_MOD), descriptor, &event) == 0 ? 0 : errno
+    }
+
     /// Forgets a descriptor that stays open. One that is closed is forgotten by itself.
     borrowing func remove(_ descriptor: Int32) {
         // ENOENT: it was not registered; nothing is to be forgotten then.

@@ -2,18 +2,18 @@ internal import CLinux
 internal import Glibc
 package import Supervision
 
-/// Supervision's timers on one timerfd: a heap of deadlines, of which the kernel knows the nearest.
-package struct TimerQueue: ~Copyable {
+/// All timers on one timerfd: a heap of deadlines, of which the kernel knows the nearest.
+package struct TimerQueue<ID: Hashable>: ~Copyable {
     private struct Entry {
         var deadline: Instant
-        var id: TimerID
+        var id: ID
         var generation: UInt64
     }
 
     private let timer: Descriptor
     private var heap: [Entry] = []
     /// Which entry of a timer counts: a timer moved or cancelled leaves its old one behind in the heap.
-    private var current: [TimerID: UInt64] = [:]
+    private var current: [ID: UInt64] = [:]
     private var generation: UInt64 = 0
     private var armed: Instant?
 
@@ -24,25 +24,18 @@ package struct TimerQueue: ~Copyable {
 
     package var descriptor: Int32 { timer.number }
 
-    package static func now() -> Instant {
-        var time = timespec()
-        // CLOCK_MONOTONIC with a valid pointer cannot fail; it is read without a system call.
-        _ = clock_gettime(CLOCK_MONOTONIC, &time)
-        return Instant(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
-    }
-
-    package mutating func set(_ id: TimerID, at deadline: Instant) {
+    package mutating func set(_ id: ID, at deadline: Instant) {
         generation += 1
         current[id] = generation
         push(Entry(deadline: deadline, id: id, generation: generation))
     }
 
-    package mutating func cancel(_ id: TimerID) {
+    package mutating func cancel(_ id: ID) {
         current[id] = nil
     }
 
     /// The next timer that is due, taken out.
-    package mutating func next(due now: Instant) -> TimerID? {
+    package mutating func next(due now: Instant) -> ID? {
         dropStale()
         guard let first = heap.first, first.deadline <= now else { return nil }
         pop()

@@ -1,0 +1,186 @@
+internal import CLinux
+internal import CgroupKit
+internal import Glibc
+internal import Supervision
+
+/// Kernel facts become events.
+extension Host {
+    func takeSignals() {
+        while let signal = signals?.next() {
+            switch signal {
+            case SIGCHLD:
+                childEnded = true
+                continue
+            case SIGINT where stopWasAsked: events.append(.kill)
+            case SIGQUIT: events.append(.kill)
+            case SIGINT:
+                tell(.hostNotice(sentence: "SIGINT was received: the same again kills the workers at once"))
+                events.append(.stop)
+            default: events.append(.stop)
+            }
+            stopWasAsked = true
+        }
+    }
+
+    func takeStopRequest() {
+        var count: UInt64 = 0
+        // EAGAIN: another wake-up has read it.
+        _ = read(stopRequest, &count, 8)
+        stopWasAsked = true
+        events.append(.stop)
+    }
+
+    func takeTimers() {
+        timers.acknowledge()
+        let now = Instant.now()
+        while let timer = timers.next(due: now) {
+            switch timer {
+            case .supervision(let id): events.append(.timer(id))
+            case .part(let index, let key): parts[index].timerIsDue(key)
+            }
+        }
+    }
+
+    func takeWatches() {
+        var changed: [Int32] = []
+        var missed = false
+        do {
+            try watcher.drain { event in
+                switch event {
+                case .modified(let watch): changed.append(watch)
+                case .overflow: missed = true
+                case .removed(let watch): watches[watch] = nil
+                }
+            }
+        } catch {
+            tell(.hostTrouble(nil, sentence: error.description))
+        }
+        if missed { changed = Array(watches.keys) }
+        for watch in changed {
+            switch watches[watch] {
+            case .memory(let id): readCounters(id)
+            case .emptiness(let id): readEmptiness(id)
+            case nil: break
+            }
+        }
+    }
+
+    func readCounters(_ id: IncarnationID) {
+        guard let worker = workers[id] else { return }
+        do {
+            guard let counters = try counters(worker) else { return }
+            events.append(.incarnation(id, .counters(counters)))
+        } catch {
+            trouble(id, error)
+        }
+    }
+
+    func readEmptiness(_ id: IncarnationID) {
+        guard let worker = workers[id] else { return }
+        do {
+            guard try !worker.cgroup.events().populated else { return }
+        } catch {
+            // Removed by somebody else: nothing can be in it.
+            guard error.errno == ENODEV || error.errno == ENOENT else { return trouble(id, error) }
+        }
+        worker.asksForEmptiness = false
+        unwatchEmptiness(worker)
+        events.append(.incarnation(id, .emptied))
+    }
+
+    func takeReports(_ worker: Worker) {
+        worker.reports?.drain()
+        if worker.reports?.isReady == true, !worker.toldReady, !worker.awaitsProgram {
+            worker.toldReady = true
+            events.append(.incarnation(worker.id, .ready))
+        }
+        if let fault = worker.reports?.fault {
+            tell(.hostTrouble(worker.id, sentence: "\(names.worker(worker.id.slot)): \(fault)"))
+            worker.reports = nil
+        } else if worker.reports?.isClosed == true, let descriptor = worker.reports?.descriptor.number {
+            loop.remove(descriptor)
+        }
+    }
+
+    func takeProgramStatus(_ worker: Worker) {
+        guard worker.awaitsProgram, let pipe = worker.process?.statusPipe, let pid = worker.process?.pid
+        else { return }
+        do {
+            switch try StartStatus.read(pipe) {
+            case .pending: return
+            case .started:
+                worker.awaitsProgram = false
+                events.append(.incarnation(worker.id, .started(pid: pid)))
+                takeReports(worker)
+            case .failed(let stage, let errno):
+                worker.awaitsProgram = false
+                let error = SpawnError(
+                    stage: stage, errno: errno, executable: groups[worker.id.group].executable,
+                    cgroup: names.cgroup(worker.id))
+                reapFailedStart(worker)
+                fail(worker.id, error)
+            }
+        } catch {
+            trouble(worker.id, error)
+        }
+        loop.remove(pipe)
+    }
+
+    /// The child that could not run the program has ended, or is about to.
+    func reapFailedStart(_ worker: Worker) {
+        guard let pidfd = worker.process?.pidfd else { return }
+        loop.remove(pidfd)
+        // It is about to end; but a frozen or throttled one must not hold up everyone else for long.
+        var request = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+        while poll(&request, 1, 1000) < 0, errno == EINTR {}
+        do { _ = try reap(pidfd: pidfd) } catch { trouble(worker.id, error) }
+        worker.process = nil
+    }
+
+    func takeExit(_ worker: Worker) {
+        if worker.awaitsProgram {
+            takeProgramStatus(worker)
+            guard worker.process != nil else { return }
+        }
+        guard let pidfd = worker.process?.pidfd else { return }
+        let status: ProcessExit
+        do {
+            guard let ended = try reap(pidfd: pidfd) else { return }
+            status = ended
+        } catch {
+            // ECHILD: somebody else reaped it. It has ended all the same.
+            trouble(worker.id, error)
+            status = .exited(-1)
+        }
+        takeReports(worker)
+        worker.process = nil
+        var exit = Exit(status: ExitStatus(status), report: worker.reports?.report)
+        worker.reports = nil
+        do {
+            exit.memory = try counters(worker)
+            if exit.memory != nil { exit.memoryPeak = try worker.cgroup.memoryPeak() }
+            exit.cpuMicroseconds = try worker.cgroup.cpuStat().usageMicroseconds
+        } catch {
+            trouble(worker.id, error)
+        }
+        events.append(.incarnation(worker.id, .exited(exit)))
+    }
+
+    /// One by one, and apart from workers, whose end is told with all that is known of it.
+    func reapOrphans() {
+        childEnded = false
+        var last: Int32 = 0
+        while true {
+            let pid = linux_ended_child()
+            // The same again: it could not be reaped, which was told.
+            guard pid > 0, pid != last else { return }
+            last = pid
+            if let worker = workers.first(where: { $0.process?.pid == pid }) {
+                takeExit(worker)
+            } else {
+                // 0 or ECHILD: it is gone. Nobody asks how an orphan ended.
+                _ = linux_reap(pid)
+            }
+        }
+    }
+}
