@@ -47,12 +47,14 @@ public final class Supervisor: Sendable {
         let needsLauncher = configuration.groups.contains { group in
             if case .sergeant = group.program { true } else { false }
         }
-        try OpenFileLimit.check(for: configuration.groups)
+        let sockets = ListeningSockets()
+        if configuration.takesPassedSockets { try sockets.takePassed() }
+        try OpenFileLimit.check(for: configuration.groups, sockets: sockets.all.count)
         let programs = try findPrograms()
         let launcher = needsLauncher ? try LauncherImage() : nil
         let subtree = try Subtree(configuration)
         do {
-            let outcome = try supervise(subtree, programs, launcher, all)
+            let outcome = try supervise(subtree, programs, launcher, sockets, all)
             giveBack(subtree, all)
             return outcome
         } catch {
@@ -71,8 +73,12 @@ public final class Supervisor: Sendable {
     // MARK: Parts
 
     private func supervise(
-        _ subtree: Subtree, _ programs: [String], _ launcher: LauncherImage?, _ observers: [any Observer]
+        _ subtree: Subtree, _ programs: [String], _ launcher: LauncherImage?, _ sockets: ListeningSockets,
+        _ observers: [any Observer]
     ) throws(SupervisorError) -> Outcome {
+        // What an earlier supervisor left, workers that hold these sockets too, is gone by now.
+        defer { sockets.removeFiles() }
+        try sockets.open(for: configuration.groups)
         let ignored = Signals.ignored()
         var groups: [GroupHost] = []
         for (group, executable) in zip(configuration.groups, programs) {
@@ -81,8 +87,7 @@ public final class Supervisor: Sendable {
             groups.append(
                 try GroupHost(
                     group, executable: executable, launcher: isSergeant ? launcher?.descriptor.number : nil,
-                    subtree: subtree,
-                    resetSignals: ignored))
+                    subtree: subtree, sockets: sockets.handed(to: group), resetSignals: ignored))
         }
         let host = try Host(
             configuration: configuration, subtree: subtree, groups: groups, names: names(subtree),

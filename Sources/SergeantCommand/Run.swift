@@ -35,7 +35,8 @@ struct Run: ParsableCommand {
     private func supervisorConfiguration() throws -> Configuration {
         Configuration(
             name: supervisor.name, groups: [try group()],
-            place: supervisor.cgroup.map { .path($0) } ?? .own(movesProcesses: true), handlesSignals: true)
+            place: supervisor.cgroup.map { .path($0) } ?? .own(movesProcesses: true), handlesSignals: true,
+            takesPassedSockets: true)
     }
 
     private func group() throws -> GroupConfiguration {
@@ -44,8 +45,9 @@ struct Run: ParsableCommand {
             stopSignal: life.stopSignal, stopTimeout: life.stopTimeout,
             startTimeout: life.startTimeout == .zero ? nil : life.startTimeout,
             backOffInitial: life.backoffInitial,
-            backOffMaximum: life.backoffMax, intensity: life.maxFailures, openFileLimit: OpenFileLimit.raise()
-        )
+            backOffMaximum: life.backoffMax, intensity: life.maxFailures,
+            openFileLimit: OpenFileLimit.raise(),
+            listen: workers.listen)
     }
 
     private func program() throws -> GroupConfiguration.Program {
@@ -82,6 +84,14 @@ struct WorkerOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("The interpreter of sergeant workers.", valueName: "program"))
     var python = "python3"
+
+    @Option(
+        help: ArgumentHelp(
+            "A socket that the workers are handed (LISTEN_FDS), beside those of systemd: [NAME=]tcp://ADDRESS:PORT or "
+                + "[NAME=]unix:///PATH[,mode=OCTAL]. May be given again.",
+            valueName: "address"),
+        transform: { try ListenAddress(parsing: $0) })
+    var listen: [ListenAddress] = []
 }
 
 struct LimitOptions: ParsableArguments {

@@ -6,7 +6,7 @@ internal import Glibc
 package enum Tool {
     /// One that runs beside the test.
     package struct Running: Sendable {
-        fileprivate let pid: pid_t
+        let pid: pid_t
 
         /// Waits for its end.
         @discardableResult

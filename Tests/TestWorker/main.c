@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "memory.h"
+#include "sockets.h"
 #include "worker.h"
 
 extern char **environ;
@@ -381,6 +382,8 @@ static const struct mode {
     {"spin", mode_spin, 0},                              //
     {"variable", mode_variable, 1},                      // NAME
     {"fail-until", mode_fail_until, 1},                  // FILE [CODE]
+    {"serve", mode_serve, 0},                            //
+    {"connect", mode_connect, 2},                        // FILE tcp HOST PORT | FILE unix PATH
     {"flood", mode_flood, 1},                            // anonymous|shared|threads
     {"spike", mode_spike, 1},                            // BYTES [DIRECTORY CACHE-BYTES]
     {"hold", mode_hold, 1},                              // BYTES [ignore | clean-up MILLISECONDS BYTES]

@@ -24,17 +24,21 @@ public struct Configuration: Sendable {
     /// Take SIGTERM, SIGINT, SIGQUIT and SIGHUP as requests to stop. A guest in another program leaves signals alone.
     /// A program with other threads calls ``Signals/hold()`` first of all, so that none of those takes them.
     public var handlesSignals: Bool
+    /// Hand the workers the sockets that systemd passed to this process (`LISTEN_FDS`, sd_listen_fds(3)), and take
+    /// these variables out of the environment. A guest in another program leaves them alone.
+    public var takesPassedSockets: Bool
 
     /// A configuration is checked when a ``Supervisor`` is made of it, not here.
     public init(
         name: String = Configuration.defaultName, groups: [GroupConfiguration],
         place: Place = .own(movesProcesses: false),
-        handlesSignals: Bool = false
+        handlesSignals: Bool = false, takesPassedSockets: Bool = false
     ) {
         self.name = name
         self.groups = groups
         self.place = place
         self.handlesSignals = handlesSignals
+        self.takesPassedSockets = takesPassedSockets
     }
 }
 
@@ -72,6 +76,8 @@ public struct GroupConfiguration: Sendable {
     public var environment: [String: String]
     /// The workers' limit on descriptors; nil is the supervisor's own.
     public var openFileLimit: OpenFileLimit?
+    /// Where sockets listen that the workers are handed, beside those that systemd passed (sd_listen_fds(3)).
+    public var listen: [ListenAddress]
 
     /// - Parameter name: nil takes the last part of the module, or the program's file name.
     public init(
@@ -80,7 +86,7 @@ public struct GroupConfiguration: Sendable {
         stopTimeout: Duration = .seconds(8), startTimeout: Duration? = nil,
         backOffInitial: Duration = .milliseconds(200), backOffMaximum: Duration = .seconds(30),
         intensity: GroupPolicy.Intensity? = nil, environment: [String: String] = [:],
-        openFileLimit: OpenFileLimit? = nil
+        openFileLimit: OpenFileLimit? = nil, listen: [ListenAddress] = []
     ) {
         self.name = name ?? Self.defaultName(of: program)
         self.program = program
@@ -94,6 +100,7 @@ public struct GroupConfiguration: Sendable {
         self.intensity = intensity
         self.environment = environment
         self.openFileLimit = openFileLimit
+        self.listen = listen
     }
 
     /// The last part of the module, else the program's file name, made fit to be a directory's name.

@@ -52,6 +52,16 @@ extension Configuration {
                 return "the group '\(group.name)' needs a worker module, a worker class and a Python"
             }
         }
+        for (index, address) in group.listen.enumerated() {
+            if !ListenAddress.isName(address.name) {
+                return
+                    "the socket name '\(address.name)' cannot be one: it takes up to 255 printable ASCII characters "
+                    + "without ':'"
+            }
+            if group.listen[..<index].contains(where: { $0.description == address.description }) {
+                return "the group '\(group.name)' is to listen at \(address) twice"
+            }
+        }
         let limits = group.limits
         let named = [
             ("--max-worker-memory-usage", limits.memoryThreshold), ("--memory-max", limits.memoryMax),

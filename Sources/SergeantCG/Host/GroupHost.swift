@@ -8,6 +8,7 @@ final class GroupHost {
     let limits: Limits
     let stopSignal: Int32
     let isSergeant: Bool
+    private let targets: LauncherImage.Targets
     private let subtree: Subtree
     private let program: PreparedProcess
     var executable: String { program.executable }
@@ -18,31 +19,35 @@ final class GroupHost {
 
     init(
         _ configuration: GroupConfiguration, executable: String, launcher: Int32?, subtree: Subtree,
-        resetSignals: UInt64
+        sockets: [ListeningSockets.Socket], resetSignals: UInt64
     ) throws(SupervisorError) {
         name = configuration.name
         limits = configuration.limits
         stopSignal = configuration.stopSignal
         self.subtree = subtree
         accountsMemory = subtree.accountsMemory
+        targets = LauncherImage.Targets(sockets: sockets.count)
         let words: [String]
         switch configuration.program {
         case .command(let command): words = command
         case .sergeant(let module, let name, let python):
-            words = LauncherImage.command(python: python, module: module, class: name)
+            words = LauncherImage.command(python: python, module: module, class: name, targets: targets)
         }
         let place = IncarnationID(group: 0, slot: 0, number: 0)
         let placeholders = WorkerEnvironment.own(place, names: Names(groups: [], root: ""))
         var specification = ProcessSpecification(
             executable: executable, arguments: words,
-            environment: WorkerEnvironment.shared(configuration) + placeholders)
+            environment: WorkerEnvironment.shared(configuration, sockets: sockets.map(\.name)) + placeholders)
         specification.resetSignals = resetSignals
         specification.fileLimit = configuration.openFileLimit.map { .init(soft: $0.soft, hard: $0.hard) }
         if limits.needMemory, Self.isSparedFromOOM { specification.oomScoreAdjustment = -999 }
+        specification.descriptors = sockets.enumerated().map { index, socket in
+            .init(source: socket.descriptor, target: ListeningSockets.firstTarget + Int32(index))
+        }
+        if !sockets.isEmpty { specification.pidVariables = ["LISTEN_PID"] }
         if let launcher {
-            specification.descriptors = [
-                .init(source: 0, target: LauncherImage.reportTarget),
-                .init(source: launcher, target: LauncherImage.sourceTarget),
+            specification.descriptors += [
+                .init(source: 0, target: targets.report), .init(source: launcher, target: targets.source),
             ]
         }
         isSergeant = launcher != nil
@@ -103,7 +108,7 @@ final class GroupHost {
         in cgroup: borrowing Cgroup, environment: [String], report: Int32?
     ) throws(SpawnError) -> PlacedProcess {
         try program.replaceLastVariables(environment)
-        if let report { try program.setSource(report, forTarget: LauncherImage.reportTarget) }
+        if let report { try program.setSource(report, forTarget: targets.report) }
         return try cgroup.spawn(program)
     }
 

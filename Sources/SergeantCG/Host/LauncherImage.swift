@@ -1,13 +1,20 @@
 internal import CLinux
 internal import Glibc
 
-/// The Python launcher's text as a sealed memory file, which every `sergeant` worker gets as descriptor 4.
+/// The Python launcher's text as a sealed memory file, which every `sergeant` worker gets as a descriptor.
 final class LauncherImage {
     let descriptor: Descriptor
 
-    /// The numbers under which a worker finds its report channel and this text.
-    static let reportTarget: Int32 = 3
-    static let sourceTarget: Int32 = 4
+    /// The numbers under which a worker finds its report channel and this text: behind the sockets it is handed.
+    struct Targets {
+        let report: Int32
+        let source: Int32
+
+        init(sockets: Int) {
+            report = ListeningSockets.firstTarget + Int32(sockets)
+            source = report + 1
+        }
+    }
 
     init() throws(SupervisorError) {
         let result = linux_memfd_create("sergeantcg-launcher")
@@ -30,13 +37,13 @@ final class LauncherImage {
     }
 
     /// The command that runs a worker of this class in this interpreter.
-    static func command(python: String, module: String, class name: String) -> [String] {
+    static func command(python: String, module: String, class name: String, targets: Targets) -> [String] {
         let size = PackageResources.launcher_py.count + 1
         let bootstrap =
-            "import os;s=os.pread(\(sourceTarget),\(size),0);os.close(\(sourceTarget));"
+            "import os;s=os.pread(\(targets.source),\(size),0);os.close(\(targets.source));"
             + "exec(compile(s,'sergeantcg-launcher','exec'))"
         return [
-            python, "-c", bootstrap, "--report-descriptor=\(reportTarget)", "--worker-module=\(module)",
+            python, "-c", bootstrap, "--report-descriptor=\(targets.report)", "--worker-module=\(module)",
             "--worker-class=\(name)",
         ]
     }

@@ -33,11 +33,11 @@ public struct OpenFileLimit: Hashable, Sendable {
     private static let own: UInt64 = 16
 
     /// - Throws: ``SupervisorError`` where the workers need more descriptors than this process may have.
-    static func check(for groups: [GroupConfiguration]) throws(SupervisorError) {
+    static func check(for groups: [GroupConfiguration], sockets: Int) throws(SupervisorError) {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
         var workers = 0
-        var needed = own
+        var needed = own + UInt64(sockets + groups.reduce(0) { $0 + $1.listen.count })
         for group in groups {
             workers += group.workers
             var each: UInt64 = 2

@@ -12,7 +12,9 @@ package enum WorkerEnvironment {
     ]
 
     /// The strings that are the same for every worker of a group.
-    package static func shared(_ group: GroupConfiguration) -> [String] {
+    ///
+    /// - Parameter sockets: the names of those it is handed.
+    package static func shared(_ group: GroupConfiguration, sockets: [String] = []) -> [String] {
         var result: [String] = []
         var place = environ
         while let entry = place.pointee {
@@ -28,6 +30,10 @@ package enum WorkerEnvironment {
         }
         if let limit = group.limits.memoryThreshold ?? group.limits.memoryMax {
             result.append("SERGEANT_MEMORY_LIMIT=\(limit)")
+        }
+        if !sockets.isEmpty {
+            result.append("LISTEN_FDS=\(sockets.count)")
+            result.append("LISTEN_FDNAMES=\(sockets.joined(separator: ":"))")
         }
         return result
     }
