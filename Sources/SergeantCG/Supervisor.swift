@@ -48,7 +48,7 @@ public final class Supervisor: Sendable {
             if case .sergeant = group.program { true } else { false }
         }
         let sockets = ListeningSockets()
-        if configuration.takesPassedSockets { try sockets.takePassed() }
+        if configuration.takesPassedSockets { try sockets.takePassed(for: configuration.groups) }
         try OpenFileLimit.check(for: configuration.groups, sockets: sockets.all.count)
         let programs = try findPrograms()
         let launcher = needsLauncher ? try LauncherImage() : nil
@@ -79,6 +79,7 @@ public final class Supervisor: Sendable {
         // What an earlier supervisor left, workers that hold these sockets too, is gone by now.
         defer { sockets.removeFiles() }
         try sockets.open(for: configuration.groups)
+        if configuration.takesPassedSockets { sockets.store() }
         let ignored = Signals.ignored()
         var groups: [GroupHost] = []
         for (group, executable) in zip(configuration.groups, programs) {

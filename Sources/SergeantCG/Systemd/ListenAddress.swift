@@ -22,7 +22,7 @@ public struct ListenAddress: Hashable, Sendable, Codable {
 
     /// - Parameter name: nil names it for its address; see ``isName(_:)``.
     public init(name: String? = nil, _ endpoint: Endpoint) {
-        self.name = name ?? Self.name(of: endpoint)
+        self.name = name ?? endpoint.name
         self.endpoint = endpoint
     }
 
@@ -116,18 +116,6 @@ public struct ListenAddress: Hashable, Sendable, Codable {
         return nil
     }
 
-    private static func name(of endpoint: Endpoint) -> String {
-        let text =
-            switch endpoint {
-            case .tcp(let host, let port): "tcp-\(host)-\(port)"
-            case .unix(let path, _): "unix-\(path)"
-            }
-        let kept = text.utf8.map {
-            (0x20..<0x7F).contains($0) && $0 != UInt8(ascii: ":") ? $0 : UInt8(ascii: ".")
-        }
-        return String(decoding: kept, as: UTF8.self)
-    }
-
     private static func split(_ text: String, at mark: String) -> (String, String)? {
         var place = text.startIndex
         while place < text.endIndex {
@@ -137,6 +125,30 @@ public struct ListenAddress: Hashable, Sendable, Codable {
             place = text.index(after: place)
         }
         return nil
+    }
+}
+
+extension ListenAddress.Endpoint {
+    /// A name that nobody else's socket has: the address, in the characters that a name may have.
+    var name: String {
+        let text =
+            switch self {
+            case .tcp(let host, let port): "tcp-\(host)-\(port)"
+            case .unix(let path, _): "unix-\(path)"
+            }
+        let kept = text.utf8.map {
+            (0x20..<0x7F).contains($0) && $0 != UInt8(ascii: ":") ? $0 : UInt8(ascii: ".")
+        }
+        return String(decoding: kept, as: UTF8.self)
+    }
+
+    /// The same place, whatever the permissions.
+    func isSamePlace(as other: ListenAddress.Endpoint) -> Bool {
+        switch (self, other) {
+        case (.tcp, .tcp): self == other
+        case (.unix(let path, _), .unix(let otherPath, _)): path == otherPath
+        default: false
+        }
     }
 }
 

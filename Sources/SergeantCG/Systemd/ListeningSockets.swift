@@ -59,7 +59,8 @@ final class ListeningSockets {
     // MARK: Passed by systemd
 
     /// Takes what systemd passed: close-on-exec from now on, and its variables are gone, so that nobody takes it twice.
-    func takePassed() throws(SupervisorError) {
+    /// What an earlier start made for one of these groups, and systemd kept, is taken up again.
+    func takePassed(for groups: [GroupConfiguration]) throws(SupervisorError) {
         var names: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
         let count = sd_listen_fds_with_names(1, &names)
         guard count >= 0 else {
@@ -70,13 +71,56 @@ final class ListeningSockets {
         }
         for index in 0..<Int(count) {
             let text = names?[index]
-            all.append(
-                Socket(
-                    descriptor: Self.firstTarget + Int32(index),
-                    name: text.map { String(cString: $0) } ?? "unknown"))
+            let name = text.map { String(cString: $0) } ?? "unknown"
             free(text)
+            let descriptor = Self.firstTarget + Int32(index)
+            if name.hasPrefix(DescriptorStore.prefix) {
+                takeStored(
+                    descriptor, name: String(name.dropFirst(DescriptorStore.prefix.count)), for: groups)
+            } else {
+                all.append(Socket(descriptor: descriptor, name: name))
+            }
         }
         free(names)
+    }
+
+    // MARK: Kept by systemd
+
+    /// Gives what was made to systemd, so that the next start refuses no connection in between.
+    func store(in store: DescriptorStore = DescriptorStore()) {
+        for index in all.indices {
+            guard let endpoint = all[index].address?.endpoint else { continue }
+            all[index].isStored = store.put(all[index].descriptor, named: endpoint.name)
+        }
+    }
+
+    private func takeStored(_ descriptor: Int32, name: String, for groups: [GroupConfiguration]) {
+        let address = groups.flatMap(\.listen).first { $0.endpoint.name == name }
+        guard let address, Self.listens(descriptor, at: address.endpoint),
+            !all.contains(where: { $0.address?.endpoint == address.endpoint })
+        else {
+            // The configuration does not ask for it any more, or its file is gone.
+            Glibc.close(descriptor)
+            return DescriptorStore().remove(named: name)
+        }
+        var socket = Socket(descriptor: descriptor, name: address.name, address: address, isStored: true)
+        if case .unix(let path, let mode) = address.endpoint {
+            // EPERM: it is another user's, who could be asked to change it.
+            _ = chmod(path, mode)
+            socket.file = Self.identity(of: path)
+        }
+        all.append(socket)
+    }
+
+    private static func listens(_ socket: Int32, at endpoint: ListenAddress.Endpoint) -> Bool {
+        var listens: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        guard getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0, listens != 0,
+            let place = SocketAddress.endpoint(of: socket), place.isSamePlace(as: endpoint)
+        else { return false }
+        guard case .unix(let path, _) = endpoint else { return true }
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
     }
 
     // MARK: Made
