@@ -25,8 +25,7 @@ struct Run: ParsableCommand {
         if let fault = configuration.fault {
             throw ValidationError(fault.prefix(1).uppercased() + fault.dropFirst())
         }
-        let log = LogLines(
-            descriptor: STDERR_FILENO, format: supervisor.logFormat.lines, least: supervisor.logLevel.record)
+        let log = try supervisor.logFormat.log(least: supervisor.logLevel.record, instance: supervisor.name)
         defer { log.finish() }
         let outcome = try Supervisor(configuration).run(observers: [log, ServiceNotification()])
         if outcome == .failed, !supervisor.legacyExitCodes { throw ExitCode(1) }
@@ -168,7 +167,10 @@ struct SupervisorOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Make the workers' cgroups beneath this one.", valueName: "path"))
     var cgroup: String?
 
-    @Option(help: ArgumentHelp("auto: colour on a terminal.", valueName: "auto|text|json"))
+    @Option(
+        help: ArgumentHelp(
+            "auto: to the journal where it is stderr, in colour on a terminal.",
+            valueName: "auto|text|json|journal"))
     var logFormat = LogFormat.auto
 
     @Option(help: ArgumentHelp("The least that is logged.", valueName: "debug|info|warning|error|critical"))

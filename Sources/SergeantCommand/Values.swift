@@ -89,12 +89,12 @@ enum SignalName {
 }
 
 enum LogFormat: String, ExpressibleByArgument {
-    case auto, text, json
+    case auto, text, json, journal
 
     var lines: LogLines.Format {
         switch self {
         case .auto: isatty(STDERR_FILENO) == 1 ? .colouredText : .text
-        case .text: .text
+        case .text, .journal: .text
         case .json: .json
         }
     }

@@ -206,6 +206,21 @@ static inline unsigned char *linux_cmsg_data(struct cmsghdr *header) { return CM
 static inline size_t linux_cmsg_space(size_t length) { return CMSG_SPACE(length); }
 static inline size_t linux_cmsg_length(size_t length) { return CMSG_LEN(length); }
 
+// sendmsg(2) of a descriptor (SCM_RIGHTS) with no bytes to a datagram socket's peer.
+static inline int linux_send_descriptor(int socket, int descriptor, int flags) {
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct msghdr message = {.msg_control = control.space, .msg_controllen = sizeof control.space};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    __builtin_memcpy(CMSG_DATA(header), &descriptor, sizeof(int));
+    return sendmsg(socket, &message, flags) < 0 ? -errno : 0;
+}
+
 // The name ("EBUSY") and the text ("Device or resource busy") of an errno; null for one that glibc does not
 // know. Static, never translated.
 const char *linux_errno_name(int error);

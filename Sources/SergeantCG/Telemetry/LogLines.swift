@@ -3,7 +3,7 @@ internal import Glibc
 public import Supervision
 
 /// The log of the program: one line per occurrence on a descriptor, as text or as JSON.
-public final class LogLines: BufferedObserver {
+public final class LogLines: ProgramLog {
     /// How a line looks.
     public enum Format: Sendable {
         /// Upstream's: date, `Supervisor`, process ID, level, message.
@@ -34,7 +34,6 @@ public final class LogLines: BufferedObserver {
 
     package var awaitedDescriptor: Int32? { sink.isWaiting ? sink.readiness : nil }
 
-    /// Waits a moment for a slow reader: the last words before the process ends.
     package func finish() {
         flush()
         sink.drain(milliseconds: 500)
