@@ -22,13 +22,14 @@ let package = Package(
     targets: [
         .systemLibrary(
             name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "CLinux"),
         .target(name: "CgroupKit", dependencies: ["CLinux"], swiftSettings: strict),
         .target(name: "Supervision", swiftSettings: strict),
         .target(
             name: "SergeantCG",
             dependencies: [
-                "CLinux", "CSystemd", "CgroupKit", "Supervision",
+                "CLinux", "CSystemd", "CYAML", "CgroupKit", "Supervision",
                 .product(name: "Logging", package: "swift-log"),
             ],
             resources: [.embedInCode("Launcher/launcher.py")],

@@ -10,6 +10,7 @@ struct Sergeantcg: ParsableCommand {
         usage: """
             sergeantcg [options] -- COMMAND [ARG ...]
             sergeantcg [options] --worker-module M --worker-class C
+            sergeantcg [options] --config FILE
             """,
         discussion: """
             The three options that matter first:
@@ -22,7 +23,7 @@ struct Sergeantcg: ParsableCommand {
             All options:  sergeantcg run --help
             """,
         version: Version.current,
-        subcommands: [Run.self],
+        subcommands: [Run.self, Check.self],
         defaultSubcommand: Run.self)
 
     static func main() {
@@ -58,7 +59,7 @@ struct Sergeantcg: ParsableCommand {
 
     private static func complain(_ sentence: String) {
         // Standard error may be closed; there is nobody else to tell.
-        let line = Array("sergeantcg: \(sentence)\n".utf8)
+        let line = Array("sergeantcg: \(LogLines.escaped(sentence))\n".utf8)
         _ = write(STDERR_FILENO, line, line.count)
     }
 }

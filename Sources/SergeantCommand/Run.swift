@@ -1,17 +1,34 @@
 internal import ArgumentParser
-internal import Glibc
 internal import SergeantCG
-internal import Supervision
 
-/// `sergeantcg [run]`: one group of workers from the command line.
+/// `sergeantcg [run]`: groups of workers, one from the command line or several from a file.
 struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Run one group of workers (the default).",
+        abstract: "Run groups of workers (the default).",
         usage: """
             sergeantcg [run] [options] -- COMMAND [ARG ...]
             sergeantcg [run] [options] --worker-module M --worker-class C
+            sergeantcg [run] [options] --config FILE
             """)
 
+    @OptionGroup var options: RunOptions
+
+    func run() throws {
+        var settings = try options.settings()
+        let limit = OpenFileLimit.raise()
+        for index in settings.configuration.groups.indices {
+            settings.configuration.groups[index].openFileLimit = limit
+        }
+        let log = try settings.logFormat.log(
+            least: settings.logLevel.record, instance: settings.configuration.name)
+        defer { log.finish() }
+        let outcome = try Supervisor(settings.configuration).run(observers: [log, ServiceNotification()])
+        if outcome == .failed, !settings.legacyExitCodes { throw ExitCode(1) }
+    }
+}
+
+/// What `run` is told on the command line.
+struct RunOptions: ParsableArguments {
     @OptionGroup(title: "Workers") var workers: WorkerOptions
     @OptionGroup(title: "Limits of each worker") var limits: LimitOptions
     @OptionGroup(title: "Life and death") var life: LifeOptions
@@ -20,165 +37,40 @@ struct Run: ParsableCommand {
     @Argument(parsing: .postTerminator, help: "The worker's program and its arguments, after --.")
     var command: [String] = []
 
-    func run() throws {
-        let configuration = try supervisorConfiguration()
-        if let fault = configuration.fault {
+    /// Flags and file together.
+    func settings() throws -> RunSettings {
+        var flags = try workers.given() + limits.given() + life.given() + supervisor.given()
+        if let config = supervisor.config {
+            try refuseWhatIsTheFile(flags, config)
+            do { return try ConfigurationFile.load(config, overriding: flags) } catch {
+                throw SupervisorError(.configuration, error.description)
+            }
+        }
+        if !command.isEmpty { flags.append(try Setting.command.given(.words(command))) }
+        var settings = RunSettings()
+        settings.take(flags)
+        var group = GroupSettings()
+        group.take(flags)
+        do {
+            settings.configuration.groups = [try group.configuration(name: nil, notation: .flag)]
+        } catch {
+            throw ValidationError("\(error.description).")
+        }
+        if let fault = settings.configuration.fault {
             throw ValidationError(fault.prefix(1).uppercased() + fault.dropFirst())
         }
-        let log = try supervisor.logFormat.log(least: supervisor.logLevel.record, instance: supervisor.name)
-        defer { log.finish() }
-        let outcome = try Supervisor(configuration).run(observers: [log, ServiceNotification()])
-        if outcome == .failed, !supervisor.legacyExitCodes { throw ExitCode(1) }
+        return settings
     }
 
-    private func supervisorConfiguration() throws -> Configuration {
-        Configuration(
-            name: supervisor.name, groups: [try group()],
-            place: supervisor.cgroup.map { .path($0) } ?? .own(movesProcesses: true), handlesSignals: true,
-            takesPassedSockets: true)
-    }
-
-    private func group() throws -> GroupConfiguration {
-        GroupConfiguration(
-            program: try program(), workers: workers.concurrentWorkers, limits: limits.limits,
-            stopSignal: life.stopSignal, stopTimeout: life.stopTimeout,
-            startTimeout: life.startTimeout == .zero ? nil : life.startTimeout,
-            backOffInitial: life.backoffInitial,
-            backOffMaximum: life.backoffMax, intensity: life.maxFailures,
-            openFileLimit: OpenFileLimit.raise(),
-            listen: workers.listen)
-    }
-
-    private func program() throws -> GroupConfiguration.Program {
-        switch (workers.workerModule, workers.workerClass, command.isEmpty) {
-        case (let module?, let name?, true):
-            return .sergeant(module: module, class: name, python: workers.python)
-        case (nil, nil, false):
-            return .command(command)
-        case (nil, nil, true):
+    /// What the groups run is the file's to say: a flag could not say of which group it speaks.
+    private func refuseWhatIsTheFile(_ flags: [GivenSetting], _ file: String) throws {
+        if let flag = flags.first(where: { $0.setting.scope == .program }) {
             throw ValidationError(
-                "There is nothing to run: give a command after --, or --worker-module and --worker-class "
-                    + "(sergeantcg --help shows how).")
-        case (_?, nil, _): throw ValidationError("--worker-module needs --worker-class too.")
-        case (nil, _?, _): throw ValidationError("--worker-class needs --worker-module too.")
-        case (_?, _?, false):
+                "--\(flag.setting.name) cannot be given beside --config: write it into a group of \(file).")
+        }
+        if !command.isEmpty {
             throw ValidationError(
-                "Give either --worker-module and --worker-class, or a command after --, not both.")
+                "A command after -- cannot be given beside --config: write it into a group of \(file).")
         }
     }
-}
-
-struct WorkerOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp(
-            "How many workers; auto: one for each CPU that may be used. (default: 1)", valueName: "N|auto"),
-        transform: WorkerCount.parse)
-    var concurrentWorkers = 1
-
-    @Option(help: ArgumentHelp("The Python module of a sergeant worker.", valueName: "module"))
-    var workerModule: String?
-
-    @Option(help: ArgumentHelp("The worker's class in it.", valueName: "class"))
-    var workerClass: String?
-
-    @Option(help: ArgumentHelp("The interpreter of sergeant workers.", valueName: "program"))
-    var python = "python3"
-
-    @Option(
-        help: ArgumentHelp(
-            "A socket that the workers are handed (LISTEN_FDS), beside those of systemd: [NAME=]tcp://ADDRESS:PORT or "
-                + "[NAME=]unix:///PATH[,mode=OCTAL]. May be given again.",
-            valueName: "address"),
-        transform: { try ListenAddress(parsing: $0) })
-    var listen: [ListenAddress] = []
-}
-
-struct LimitOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp(
-            "Recycle a worker that holds more than this and cannot give it back (memory.high).",
-            valueName: "size"),
-        transform: Size.parse)
-    var maxWorkerMemoryUsage: Size?
-
-    @Option(
-        help: ArgumentHelp("The kernel kills a worker that takes more (memory.max).", valueName: "size"),
-        transform: Size.parse)
-    var memoryMax: Size?
-
-    @Option(
-        help: ArgumentHelp(
-            "Swap a worker may use (memory.swap.max); none where memory is limited.", valueName: "size"),
-        transform: Size.parse)
-    var swapMax: Size?
-
-    @Option(
-        help: ArgumentHelp("Processes and threads a worker may have (pids.max).", valueName: "count"),
-        transform: Count.parse)
-    var pidsMax: Count?
-
-    var limits: Limits {
-        Limits(
-            memoryThreshold: maxWorkerMemoryUsage?.limit, memoryMax: memoryMax?.limit,
-            swapMax: swapMax?.bytes, pidsMax: pidsMax?.limit)
-    }
-}
-
-struct LifeOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp("The signal that asks a worker to stop. (default: TERM)", valueName: "signal"),
-        transform: SignalName.parse)
-    var stopSignal = SIGTERM
-
-    @Option(
-        help: ArgumentHelp("From the stop signal to the kill. (default: 8)", valueName: "time"),
-        transform: Time.parse)
-    var stopTimeout = Duration.seconds(8)
-
-    @Option(
-        help: ArgumentHelp("From the start to readiness. (default: 0, for ever)", valueName: "time"),
-        transform: Time.parse)
-    var startTimeout = Duration.zero
-
-    @Option(
-        help: ArgumentHelp(
-            "The wait after a first failure; doubled after each further one. (default: 200ms)",
-            valueName: "time"),
-        transform: Time.parse)
-    var backoffInitial = Duration.milliseconds(200)
-
-    @Option(
-        help: ArgumentHelp("The longest wait after failures. (default: 30)", valueName: "time"),
-        transform: Time.parse)
-    var backoffMax = Duration.seconds(30)
-
-    @Option(
-        help: ArgumentHelp(
-            "Give up after more than N failures within so many seconds. (default: never)",
-            valueName: "N/seconds"),
-        transform: FailureLimit.parse)
-    var maxFailures: GroupPolicy.Intensity?
-}
-
-struct SupervisorOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Names this instance and the cgroup it makes.", valueName: "name"))
-    var name = Configuration.defaultName
-
-    @Option(help: ArgumentHelp("Make the workers' cgroups beneath this one.", valueName: "path"))
-    var cgroup: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "auto: to the journal where it is stderr, in colour on a terminal.",
-            valueName: "auto|text|json|journal"))
-    var logFormat = LogFormat.auto
-
-    @Option(help: ArgumentHelp("The least that is logged.", valueName: "debug|info|warning|error|critical"))
-    var logLevel = LogLevel.info
-
-    @Flag(
-        help:
-            "Exit as python3 -m sergeant.supervisor does: 0 even after a failure, 2 for a wrong command line."
-    )
-    var legacyExitCodes = false
 }

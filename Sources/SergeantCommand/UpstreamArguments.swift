@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import SergeantCG
 
 /// Makes upstream's command line, and common slips, into ours before it is parsed.
 ///
@@ -10,11 +11,16 @@ package enum UpstreamArguments {
     ]
 
     /// The flags that take no value.
-    private static let bare: Set<String> = [
-        "--legacy-exit-codes", "--help", "-h", "--version", "--help-hidden", "--generate-completion-script",
-    ]
+    private static let bare = Set(
+        ["--help", "-h", "--version", "--help-hidden", "--generate-completion-script"]
+            + Setting.all.filter { $0.shape == .flag }.map { "--\($0.name)" })
 
-    private static let subcommands: Set<String> = ["run", "help"]
+    /// Those whose words are not of `run`: they are left as they are.
+    private static let others = Set(
+        ["help"]
+            + Sergeantcg.configuration.subcommands.filter { $0 != Run.self }.map {
+                $0._commandName
+            })
 
     /// - Throws: a usage error where a command stands without `--`.
     package static func normalised(_ arguments: [String]) throws -> [String] {
@@ -27,14 +33,11 @@ package enum UpstreamArguments {
                 break
             }
             index += 1
-            if index == 1, subcommands.contains(argument) {
+            if index == 1, argument == "run" {
                 result.append(argument)
-                if argument == "help" {
-                    result.append(contentsOf: arguments[index...])
-                    break
-                }
                 continue
             }
+            if index == 1, others.contains(argument) { return arguments }
             guard argument.hasPrefix("-"), argument != "-" else {
                 throw stray(argument, before: arguments[..<(index - 1)], after: arguments[index...])
             }
@@ -56,7 +59,7 @@ package enum UpstreamArguments {
     private static func stray(
         _ word: String, before: ArraySlice<String>, after: ArraySlice<String>
     ) -> ValidationError {
-        if before.isEmpty, let meant = Misspelling.meant(by: word, of: subcommands) {
+        if before.isEmpty, let meant = Misspelling.meant(by: word, of: others.union(["run"]).sorted()) {
             return ValidationError("Unknown subcommand '\(word)'. Did you mean '\(meant)'?")
         }
         if after.contains("--") {

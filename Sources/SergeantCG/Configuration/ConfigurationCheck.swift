@@ -1,5 +1,15 @@
 internal import Supervision
 
+/// What in a configuration contradicts itself, or cannot be.
+package struct ConfigurationContradiction: Hashable, Sendable {
+    /// As one sentence.
+    package var sentence: String
+    /// In which group, by its place in the list; nil where it is none's.
+    package var group: Int?
+    /// At which option, by its word; nil where it is none's.
+    package var setting: String?
+}
+
 extension Configuration {
     /// The smallest limit under which a process can start (below 192 KB it is killed at exec, kernel 6.12).
     private static let leastMemory: UInt64 = 1 << 20
@@ -8,86 +18,148 @@ extension Configuration {
     private static let mostProcesses: UInt64 = 4 << 20
 
     /// What is wrong with the configuration, as one sentence; nil where nothing is.
-    package var fault: String? {
-        if groups.isEmpty { return "there is no group of workers to run" }
-        if name.isEmpty || name.contains("/") || name == "." || name == ".." || name.utf8.count > 200 {
-            return "the name '\(name)' cannot be a directory's name"
+    package var fault: String? { firstFault(.flag)?.sentence }
+
+    /// The same with its place.
+    ///
+    /// - Parameter notation: how the sentence names options.
+    package func firstFault(_ notation: OptionNotation) -> ConfigurationContradiction? {
+        if groups.isEmpty { return .init(sentence: "there is no group of workers to run") }
+        if !Self.isDirectoryName(name) || name == "." || name == ".." {
+            return .init(
+                sentence: "the name '\(name)' cannot be a directory's name", setting: Setting.name.name)
         }
-        if case .path(let path) = place {
-            if path.isEmpty { return "the path of the cgroup is empty" }
-            if path.utf8.contains(0) || path.split(separator: "/").contains("..") {
-                return "the path of the cgroup '\(path)' must lead down from the cgroup2 mount, without '..'"
-            }
+        if let sentence = faultOfPlace {
+            return .init(sentence: sentence, setting: Setting.cgroup.name)
         }
         var names = Set<String>()
-        for group in groups {
-            if group.name.isEmpty || group.name.contains("/") || group.name.hasPrefix(".")
-                || group.name.utf8.count > 200
-            {
-                return "the group name '\(group.name)' cannot be a directory's name"
+        for (index, group) in groups.enumerated() {
+            if let sentence = faultOfName(group.name) { return .init(sentence: sentence, group: index) }
+            if !names.insert(group.name).inserted {
+                return .init(sentence: "two groups are called '\(group.name)'", group: index)
             }
-            if group.name == Subtree.supervisorLeaf {
-                return "the group name '\(group.name)' is taken by the supervisor's own cgroup"
+            if let (setting, sentence) = fault(of: group, notation.word) {
+                return .init(sentence: sentence, group: index, setting: setting)
             }
-            if !names.insert(group.name).inserted { return "two groups are called '\(group.name)'" }
-            if let fault = fault(of: group) { return fault }
         }
         return nil
     }
 
-    private func fault(of group: GroupConfiguration) -> String? {
-        if group.workers < 1 {
-            return "--concurrent-workers is \(group.workers): at least 1 is needed"
+    /// The kernel takes no line end in a cgroup's name, and a person no other control character.
+    private static func isDirectoryName(_ name: String) -> Bool {
+        !name.isEmpty && name.utf8.count <= 200
+            && !name.unicodeScalars.contains { $0 == "/" || $0.properties.generalCategory == .control }
+    }
+
+    private var faultOfPlace: String? {
+        guard case .path(let path) = place else { return nil }
+        if path.isEmpty { return "the path of the cgroup is empty" }
+        if path.utf8.contains(0) || path.split(separator: "/").contains("..") {
+            return "the path of the cgroup '\(path)' must lead down from the cgroup2 mount, without '..'"
         }
-        switch group.program {
+        return nil
+    }
+
+    private func faultOfName(_ name: String) -> String? {
+        if !Self.isDirectoryName(name) || name.hasPrefix(".") {
+            return "the group name '\(name)' cannot be a directory's name"
+        }
+        if name == Subtree.supervisorLeaf {
+            return "the group name '\(name)' is taken by the supervisor's own cgroup"
+        }
+        return nil
+    }
+
+    /// - Returns: the option's word, nil where it is none's, and a sentence.
+    private func fault(
+        of group: GroupConfiguration, _ word: (String) -> String
+    ) -> (setting: String?, sentence: String)? {
+        if group.workers < 1 {
+            let name = Setting.concurrentWorkers.name
+            return (name, "\(word(name)) is \(group.workers): at least 1 is needed")
+        }
+        if let fault = fault(of: group.program, in: group.name) { return fault }
+        if let sentence = fault(of: group.listen, in: group.name) {
+            return (Setting.listen.name, sentence)
+        }
+        if let fault = fault(of: group.limits, word) { return fault }
+        if group.backOffInitial > group.backOffMaximum {
+            let initial = Setting.backoffInitial.name
+            let maximum = Setting.backoffMax.name
+            return (
+                initial,
+                "\(word(initial)) (\(group.backOffInitial)) is above \(word(maximum)) (\(group.backOffMaximum)): "
+                    + "raise the latter too"
+            )
+        }
+        if group.stopSignal < 1 || group.stopSignal > 64 {
+            return (Setting.stopSignal.name, "the stop signal \(group.stopSignal) is no signal")
+        }
+        return nil
+    }
+
+    private func fault(
+        of program: GroupConfiguration.Program, in group: String
+    ) -> (setting: String?, sentence: String)? {
+        switch program {
         case .command(let words):
             guard let first = words.first, !first.isEmpty else {
-                return "the command of group '\(group.name)' is empty: name a program"
+                return (
+                    Setting.command.name, "the command of group '\(group)' is empty: name a program"
+                )
             }
             if words.contains(where: { $0.utf8.contains(0) }) {
-                return "the command of group '\(group.name)' holds a NUL byte"
+                return (Setting.command.name, "the command of group '\(group)' holds a NUL byte")
             }
         case .sergeant(let module, let name, let python):
             if module.isEmpty || name.isEmpty || python.isEmpty {
-                return "the group '\(group.name)' needs a worker module, a worker class and a Python"
+                return (nil, "the group '\(group)' needs a worker module, a worker class and a Python")
             }
         }
-        for (index, address) in group.listen.enumerated() {
+        return nil
+    }
+
+    private func fault(of addresses: [ListenAddress], in group: String) -> String? {
+        for (index, address) in addresses.enumerated() {
             if !ListenAddress.isName(address.name) {
                 return
                     "the socket name '\(address.name)' cannot be one: it takes up to 255 printable ASCII characters "
                     + "without ':'"
             }
-            if group.listen[..<index].contains(where: { $0.description == address.description }) {
-                return "the group '\(group.name)' is to listen at \(address) twice"
+            if addresses[..<index].contains(where: { $0.description == address.description }) {
+                return "the group '\(group)' is to listen at \(address) twice"
             }
         }
-        let limits = group.limits
-        let named = [
-            ("--max-worker-memory-usage", limits.memoryThreshold), ("--memory-max", limits.memoryMax),
-        ]
-        for case (let option, let bytes?) in named where bytes < Self.leastMemory {
-            return
-                "\(option) is \(bytes) bytes: no process can start in less than 1M (0 switches the limit off)"
+        return nil
+    }
+
+    private func fault(
+        of limits: Limits, _ word: (String) -> String
+    ) -> (setting: String?, sentence: String)? {
+        let threshold = Setting.maxWorkerMemoryUsage.name
+        let hard = Setting.memoryMax.name
+        for case (let name, let bytes?) in [(threshold, limits.memoryThreshold), (hard, limits.memoryMax)]
+        where bytes < Self.leastMemory {
+            return (
+                name,
+                "\(word(name)) is \(bytes) bytes: no process can start in less than 1M (0 switches the limit off)"
+            )
         }
-        if let threshold = limits.memoryThreshold, let hard = limits.memoryMax, threshold >= hard {
-            return
-                "--max-worker-memory-usage (\(threshold) bytes) must be below --memory-max (\(hard) bytes), "
-                + "else the kernel kills a worker before it can be recycled"
+        if let bytes = limits.memoryThreshold, let most = limits.memoryMax, bytes >= most {
+            return (
+                threshold,
+                "\(word(threshold)) (\(bytes) bytes) must be below \(word(hard)) (\(most) bytes), "
+                    + "else the kernel kills a worker before it can be recycled"
+            )
         }
+        let pids = Setting.pidsMax.name
         if let count = limits.pidsMax, count > Self.mostProcesses {
-            return
-                "--pids-max is \(count): the kernel takes at most \(Self.mostProcesses) (0 switches the limit off)"
+            return (
+                pids,
+                "\(word(pids)) is \(count): the kernel takes at most \(Self.mostProcesses) (0 switches the limit off)"
+            )
         }
-        if limits.pidsMax == 0 { return "--pids-max is 0: no worker could be started" }
-        if group.backOffInitial > group.backOffMaximum {
-            return
-                "--backoff-initial (\(group.backOffInitial)) is above --backoff-max (\(group.backOffMaximum)): "
-                + "raise the latter too"
-        }
-        if group.stopSignal < 1 || group.stopSignal > 64 {
-            return "the stop signal \(group.stopSignal) is no signal"
-        }
+        if limits.pidsMax == 0 { return (pids, "\(word(pids)) is 0: no worker could be started") }
         return nil
     }
 }

@@ -93,7 +93,7 @@ public final class LogLines: ProgramLog {
     }
 
     /// A message may hold an exception's text: it stays one line, and does nothing to a terminal.
-    private static func escaped(_ text: String) -> String {
+    package static func escaped(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: isControl) else { return text }
         var result = ""
         for scalar in text.unicodeScalars {

@@ -1,7 +1,7 @@
 /// Words that a person may have meant.
-enum Misspelling {
+package enum Misspelling {
     /// Which of the words this one is, but for one letter that is wrong, missing, too many, or two that changed places.
-    static func meant(by word: String, of words: some Sequence<String>) -> String? {
+    package static func meant(by word: String, of words: some Sequence<String>) -> String? {
         words.first { isOneSlipAway(Array(word), Array($0)) }
     }
 

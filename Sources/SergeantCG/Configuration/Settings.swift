@@ -1,0 +1,117 @@
+/// All options of `run`, each in one place: the command line's flags and the keys of a configuration file are
+/// made from these. A new one is a row here, its name in ``Setting/all``, and a property in `RunOptions`, which
+/// a test holds against each other.
+extension Setting {
+    // MARK: What a worker is
+
+    package static let workerModule = group(
+        "worker-module", .text("module"), "The Python module of a sergeant worker.", scope: .program
+    ) { $0.module = $1 }
+
+    package static let workerClass = group(
+        "worker-class", .text("class"), "The worker's class in it.", scope: .program
+    ) { $0.workerClass = $1 }
+
+    package static let command = group(
+        "command", .words("[word, …]"), "The worker's program and its arguments, after --.", scope: .program
+    ) { $0.command = $1 }
+
+    package static let python = group(
+        "python", .text("program"), "The interpreter of sergeant workers.", standard: "python3"
+    ) { $0.python = $1 }
+
+    package static let concurrentWorkers = group(
+        "concurrent-workers", .workers, "How many workers; auto: one for each CPU that may be used.",
+        standard: "1"
+    ) { $0.group.workers = $1 }
+
+    package static let listen = group(
+        "listen", .listenAddresses,
+        "A socket that the workers are handed (LISTEN_FDS), beside those of systemd: \(ListenAddress.form). "
+            + "May be given again."
+    ) { $0.group.listen = $1 }
+
+    // MARK: Limits of each worker
+
+    package static let maxWorkerMemoryUsage = group(
+        "max-worker-memory-usage", .size,
+        "Recycle a worker that holds more than this and cannot give it back (memory.high)."
+    ) { $0.group.limits.memoryThreshold = $1.limit }
+
+    package static let memoryMax = group(
+        "memory-max", .size, "The kernel kills a worker that takes more (memory.max)."
+    ) { $0.group.limits.memoryMax = $1.limit }
+
+    package static let swapMax = group(
+        "swap-max", .size, "Swap a worker may use (memory.swap.max); none where memory is limited."
+    ) { $0.group.limits.swapMax = $1.bytes }
+
+    package static let pidsMax = group(
+        "pids-max", .count, "Processes and threads a worker may have (pids.max)."
+    ) { $0.group.limits.pidsMax = $1.limit }
+
+    // MARK: Life and death
+
+    package static let stopSignal = group(
+        "stop-signal", .signal, "The signal that asks a worker to stop.", standard: "TERM"
+    ) { $0.group.stopSignal = $1 }
+
+    package static let stopTimeout = group(
+        "stop-timeout", .time, "From the stop signal to the kill.", standard: "8"
+    ) { $0.group.stopTimeout = $1 }
+
+    package static let startTimeout = group(
+        "start-timeout", .time, "From the start to readiness.", standard: "0, for ever"
+    ) { $0.group.startTimeout = $1 == .zero ? nil : $1 }
+
+    package static let backoffInitial = group(
+        "backoff-initial", .time, "The wait after a first failure; doubled after each further one.",
+        standard: "200ms"
+    ) { $0.group.backOffInitial = $1 }
+
+    package static let backoffMax = group(
+        "backoff-max", .time, "The longest wait after failures.", standard: "30"
+    ) { $0.group.backOffMaximum = $1 }
+
+    package static let maxFailures = group(
+        "max-failures", .failureLimit, "Give up after more than N failures within so many seconds.",
+        standard: "never"
+    ) { $0.group.intensity = $1 }
+
+    // MARK: The supervisor
+
+    package static let name = supervisor(
+        "name", .text("name"), "Names this instance and the cgroup it makes.",
+        standard: Configuration.defaultName
+    ) { $0.configuration.name = $1 }
+
+    package static let cgroup = supervisor(
+        "cgroup", .text("path"), "Make the workers' cgroups beneath this one."
+    ) { $0.configuration.place = .path($1) }
+
+    package static let logFormat = supervisor(
+        "log-format", ValueForm<LogFormat>.oneOfThese,
+        "auto: to the journal where it is stderr, in colour on a terminal.", standard: "auto"
+    ) { $0.logFormat = $1 }
+
+    package static let logLevel = supervisor(
+        "log-level", ValueForm<LogLevel>.oneOfThese, "The least that is logged.", standard: "info"
+    ) { $0.logLevel = $1 }
+
+    package static let legacyExitCodes = supervisor(
+        "legacy-exit-codes", .flag,
+        "Exit as python3 -m sergeant.supervisor does: 0 even after a failure, 2 for a wrong command line."
+    ) { $0.legacyExitCodes = $1 }
+
+    // MARK: All of them
+
+    /// In the order in which a person is told of them.
+    package static let all: [Setting] = [
+        concurrentWorkers, workerModule, workerClass, command, python, listen,
+        maxWorkerMemoryUsage, memoryMax, swapMax, pidsMax,
+        stopSignal, stopTimeout, startTimeout, backoffInitial, backoffMax, maxFailures,
+        name, cgroup, logFormat, logLevel, legacyExitCodes,
+    ]
+
+    package static func named(_ name: String) -> Setting? { all.first { $0.name == name } }
+}

@@ -1,0 +1,234 @@
+internal import Glibc
+package import Supervision
+
+/// What an option's value must look like, for the one who wrote another.
+package struct ValueFault: Error, Hashable, Sendable, CustomStringConvertible {
+    package var description: String
+}
+
+/// An amount of memory, as a number of bytes.
+package struct Size: Sendable {
+    package var bytes: UInt64
+
+    package static func parse(_ text: String) throws(ValueFault) -> Size {
+        switch Quantity.size(text) {
+        case .bytes(let bytes): return Size(bytes: bytes)
+        case .percent(let percent): return Size(bytes: UInt64(Double(Capacity.memory()) * percent / 100))
+        case nil:
+            throw ValueFault(description: "a size is a number of bytes, or one with K, M, G or T, or with %")
+        }
+    }
+
+    /// 0 switches a limit off, as upstream does.
+    package var limit: UInt64? { bytes == 0 ? nil : bytes }
+}
+
+/// A whole number that is a limit.
+package struct Count: Sendable {
+    package var number: UInt64
+
+    package static func parse(_ text: String) throws(ValueFault) -> Count {
+        guard let number = Quantity.count(text) else {
+            throw ValueFault(description: "it takes a whole number")
+        }
+        return Count(number: number)
+    }
+
+    /// 0 switches a limit off.
+    package var limit: UInt64? { number == 0 ? nil : number }
+}
+
+/// How many workers.
+package enum WorkerCount {
+    package static func parse(_ text: String) throws(ValueFault) -> Int {
+        if text == "auto" { return Capacity.processors() }
+        guard let count = Quantity.count(text), count <= 1_000_000 else {
+            throw ValueFault(description: "it takes a whole number up to 1000000, or auto")
+        }
+        return Int(count)
+    }
+}
+
+/// A length of time.
+package enum Time {
+    package static func parse(_ text: String) throws(ValueFault) -> Duration {
+        guard let duration = Quantity.duration(text) else {
+            throw ValueFault(description: "a time is a number of seconds, or one with ms, s, min or h")
+        }
+        return duration
+    }
+}
+
+/// `N/SECONDS`; 0 never gives up.
+package enum FailureLimit {
+    package static func parse(_ text: String) throws(ValueFault) -> GroupPolicy.Intensity? {
+        if Quantity.count(text) == 0 { return nil }
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map { String($0) }
+        guard parts.count == 2, let count = Quantity.count(parts[0]), count < 1_000_000,
+            let window = Quantity.duration(parts[1]), window > .zero
+        else { throw ValueFault(description: "it takes a count and a time, as in 5/60") }
+        return GroupPolicy.Intensity(maximumFailures: Int(count), window: window)
+    }
+}
+
+/// A signal by name or number.
+package enum SignalName {
+    private static let names: [String: Int32] = [
+        "HUP": SIGHUP, "INT": SIGINT, "QUIT": SIGQUIT, "ABRT": SIGABRT, "USR1": SIGUSR1, "USR2": SIGUSR2,
+        "ALRM": SIGALRM, "TERM": SIGTERM, "CONT": SIGCONT, "WINCH": SIGWINCH, "KILL": SIGKILL,
+    ]
+
+    package static func parse(_ text: String) throws(ValueFault) -> Int32 {
+        let upper = text.uppercased()
+        let name = upper.hasPrefix("SIG") ? String(upper.dropFirst(3)) : upper
+        if let number = names[name] { return number }
+        if let number = Quantity.count(text), (1...64).contains(number) { return Int32(number) }
+        throw ValueFault(description: "it takes a signal such as TERM, INT or 15")
+    }
+}
+
+/// How the program's log is written.
+package enum LogFormat: String, CaseIterable, Sendable {
+    case auto, text, json, journal
+
+    /// What that is on this standard error.
+    package var lines: LogLines.Format {
+        switch self {
+        case .auto: isatty(STDERR_FILENO) == 1 ? .colouredText : .text
+        case .text, .journal: .text
+        case .json: .json
+        }
+    }
+}
+
+/// The least that is logged.
+package enum LogLevel: String, CaseIterable, Sendable {
+    case debug, info, warning, error, critical
+
+    package var record: Record.Level {
+        switch self {
+        case .debug: .debug
+        case .info: .info
+        case .warning: .warning
+        case .error: .error
+        case .critical: .critical
+        }
+    }
+}
+
+/// What a value looks like on the command line and in a file, and how it is read.
+package struct ValueForm<Value>: Sendable {
+    package let shape: Setting.Shape
+    /// What stands for it in a help text.
+    package let placeholder: String
+    package let parse: @Sendable (SettingValue) throws(ValueFault) -> Value
+
+    package init(
+        shape: Setting.Shape, placeholder: String,
+        parse: @escaping @Sendable (SettingValue) throws(ValueFault) -> Value
+    ) {
+        self.shape = shape
+        self.placeholder = placeholder
+        self.parse = parse
+    }
+
+    /// One word.
+    package init(_ placeholder: String, parse: @escaping @Sendable (String) throws(ValueFault) -> Value) {
+        self.init(shape: .text, placeholder: placeholder) { (value) throws(ValueFault) in
+            guard case .text(let text) = value else { throw ValueFault(description: "it takes one value") }
+            return try parse(text)
+        }
+    }
+}
+
+extension ValueForm where Value == Size {
+    package static var size: Self { Self("size") { (text) throws(ValueFault) in try Size.parse(text) } }
+}
+
+extension ValueForm where Value == Count {
+    package static var count: Self { Self("count") { (text) throws(ValueFault) in try Count.parse(text) } }
+}
+
+extension ValueForm where Value == Int {
+    package static var workers: Self {
+        Self("N|auto") { (text) throws(ValueFault) in try WorkerCount.parse(text) }
+    }
+}
+
+extension ValueForm where Value == Duration {
+    package static var time: Self { Self("time") { (text) throws(ValueFault) in try Time.parse(text) } }
+}
+
+extension ValueForm where Value == GroupPolicy.Intensity? {
+    package static var failureLimit: Self {
+        Self("N/seconds") { (text) throws(ValueFault) in try FailureLimit.parse(text) }
+    }
+}
+
+extension ValueForm where Value == Int32 {
+    package static var signal: Self {
+        Self("signal") { (text) throws(ValueFault) in try SignalName.parse(text) }
+    }
+}
+
+extension ValueForm where Value == String {
+    /// Any text.
+    package static func text(_ placeholder: String) -> Self {
+        Self(placeholder) { (text) throws(ValueFault) in text }
+    }
+}
+
+extension ValueForm where Value == Bool {
+    /// A flag without a value; `true` or `false` in a file.
+    package static var flag: Self {
+        Self(shape: .flag, placeholder: "true|false") { (value) throws(ValueFault) in
+            switch value {
+            case .flag(let flag): return flag
+            case .text("true"): return true
+            case .text("false"): return false
+            default: throw ValueFault(description: "it takes true or false")
+            }
+        }
+    }
+}
+
+extension ValueForm where Value == [String] {
+    /// A list of words.
+    package static func words(_ placeholder: String) -> Self {
+        Self(shape: .words, placeholder: placeholder) { (value) throws(ValueFault) in
+            guard case .words(let words) = value else {
+                throw ValueFault(description: "it takes a list, as in [./serve, --port, \"8080\"]")
+            }
+            return words
+        }
+    }
+}
+
+extension ValueForm where Value == [ListenAddress] {
+    package static var listenAddresses: Self {
+        Self(shape: .texts, placeholder: "address") { (value) throws(ValueFault) in
+            guard case .words(let texts) = value else {
+                throw ValueFault(description: "it takes \(ListenAddress.form)")
+            }
+            var addresses: [ListenAddress] = []
+            for text in texts {
+                do throws(ListenFault) { addresses.append(try ListenAddress(parsing: text)) } catch {
+                    throw ValueFault(description: error.description)
+                }
+            }
+            return addresses
+        }
+    }
+}
+
+extension ValueForm where Value: CaseIterable & RawRepresentable<String> & Sendable {
+    /// One of a few words.
+    package static var oneOfThese: Self {
+        let words = Value.allCases.map(\.rawValue)
+        return Self(words.joined(separator: "|")) { (text) throws(ValueFault) in
+            if let value = Value(rawValue: text) { return value }
+            let meant = Misspelling.meant(by: text, of: words).map { ". Did you mean '\($0)'?" } ?? ""
+            throw ValueFault(description: "it takes one of \(words.joined(separator: ", "))\(meant)")
+        }
+    }
+}

@@ -1,0 +1,98 @@
+internal import ArgumentParser
+package import SergeantCG
+
+/// The flags of `run`: each a ``Setting``'s, under its own name. All that is said of an option, and what it does,
+/// is in `Settings.swift`.
+struct WorkerOptions: ParsableArguments {
+    @Option(.concurrentWorkers) var concurrentWorkers: [GivenSetting]
+    @Option(.workerModule) var workerModule: [GivenSetting]
+    @Option(.workerClass) var workerClass: [GivenSetting]
+    @Option(.python) var python: [GivenSetting]
+    @Option(.listen) var listen: [GivenSetting]
+}
+
+struct LimitOptions: ParsableArguments {
+    @Option(.maxWorkerMemoryUsage) var maxWorkerMemoryUsage: [GivenSetting]
+    @Option(.memoryMax) var memoryMax: [GivenSetting]
+    @Option(.swapMax) var swapMax: [GivenSetting]
+    @Option(.pidsMax) var pidsMax: [GivenSetting]
+}
+
+struct LifeOptions: ParsableArguments {
+    @Option(.stopSignal) var stopSignal: [GivenSetting]
+    @Option(.stopTimeout) var stopTimeout: [GivenSetting]
+    @Option(.startTimeout) var startTimeout: [GivenSetting]
+    @Option(.backoffInitial) var backoffInitial: [GivenSetting]
+    @Option(.backoffMax) var backoffMax: [GivenSetting]
+    @Option(.maxFailures) var maxFailures: [GivenSetting]
+}
+
+struct SupervisorOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Read groups and options from this YAML file; flags beside it take precedence.", valueName: "file"
+        ))
+    var config: String?
+
+    @Option(.name) var name: [GivenSetting]
+    @Option(.cgroup) var cgroup: [GivenSetting]
+    @Option(.logFormat) var logFormat: [GivenSetting]
+    @Option(.logLevel) var logLevel: [GivenSetting]
+    @Flag(.legacyExitCodes) var legacyExitCodes: Bool
+}
+
+/// The command line of `run` as a function, for those who do not run the program.
+package enum RunCommandLine {
+    /// - Parameter arguments: all words after the program's name.
+    package static func settings(_ arguments: [String]) throws -> RunSettings {
+        let words = try UpstreamArguments.normalised(arguments)
+        guard let run = try Sergeantcg.parseAsRoot(words) as? Run else {
+            throw ValidationError("This is no command line of run.")
+        }
+        return try run.options.settings()
+    }
+}
+
+extension Option where Value == [GivenSetting] {
+    /// The setting's flag. Given twice, the last one holds, unless it takes several.
+    init(_ setting: Setting) {
+        let standard = setting.standard.map { " (default: \($0))" } ?? ""
+        self.init(
+            wrappedValue: [], name: .customLong(setting.name),
+            help: ArgumentHelp("\(setting.help)\(standard)", valueName: setting.placeholder),
+            transform: { try setting.given(setting.shape == .texts ? .words([$0]) : .text($0)) })
+    }
+}
+
+extension Flag where Value == Bool {
+    /// The setting's flag.
+    init(_ setting: Setting) {
+        self.init(
+            wrappedValue: false, name: .customLong(setting.name), help: ArgumentHelp("\(setting.help)"))
+    }
+}
+
+extension ParsableArguments {
+    /// What was given of these flags, found by reflection: a property is enough to declare one.
+    func given() throws -> [GivenSetting] {
+        try Mirror(reflecting: self).children.flatMap { child -> [GivenSetting] in
+            switch child.value {
+            case let option as Option<[GivenSetting]>:
+                guard let setting = option.wrappedValue.first?.setting, setting.shape == .texts else {
+                    return option.wrappedValue
+                }
+                let texts = option.wrappedValue.flatMap { given -> [String] in
+                    if case .words(let words) = given.value { words } else { [] }
+                }
+                return [try setting.given(.words(texts))]
+            case let flag as Flag<Bool> where flag.wrappedValue:
+                // ArgumentParser gives no hold on a flag but its property's name.
+                let word = (child.label ?? "").drop { $0 == "_" }.reduce(into: "") { word, letter in
+                    word += letter.isUppercase ? "-\(letter.lowercased())" : String(letter)
+                }
+                return try Setting.named(word).map { [try $0.given(.flag(true))] } ?? []
+            default: return []
+            }
+        }
+    }
+}
