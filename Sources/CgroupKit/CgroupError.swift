@@ -105,12 +105,14 @@ public struct CgroupError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 /// The names and texts of errno(3), untranslated.
-enum ErrorCode {
-    static func name(_ code: Int32) -> String {
+package enum ErrorCode {
+    /// The name, as "EBUSY".
+    package static func name(_ code: Int32) -> String {
         linux_errno_name(code).map { String(cString: $0) } ?? "errno \(code)"
     }
 
-    static func text(_ code: Int32) -> String {
+    /// The text, as "Device or resource busy".
+    package static func text(_ code: Int32) -> String {
         linux_errno_text(code).map { String(cString: $0) } ?? "unknown error"
     }
 }

@@ -354,9 +354,12 @@ public struct Incarnation: Hashable, Sendable {
     }
 
     private mutating func retryRemoval(_ errno: Int32, _ context: inout Context) -> Consequence? {
-        let busy: Int32 = 16
         attempts += 1
-        guard errno == busy, attempts < Tempo.stuckAttempts else {
+        if context.isStopping, RemovalFailure.refused.contains(errno) {
+            context.report(.workerStuck(id, pid: pid, errno: errno, attempts: attempts))
+            return disappear(&context)
+        }
+        guard errno == RemovalFailure.busy, attempts < Tempo.stuckAttempts else {
             return stuck(errno: errno, retryAfter: Tempo.killRetry, &context)
         }
         if !hasGrace {

@@ -75,6 +75,14 @@ public struct GroupPolicy: Hashable, Sendable {
     }
 }
 
+/// What the errno of a removal says, as in rmdir(2).
+enum RemovalFailure {
+    /// EBUSY: something was left behind.
+    static let busy: Int32 = 16
+    /// EPERM, EACCES, EROFS: another try ends as this one did, unless somebody gives the right back.
+    static let refused: Set<Int32> = [1, 13, 30]
+}
+
 /// The times and counts that are the same for every group.
 public enum Tempo {
     /// A worker that was ready this long is healthy: its failures are forgotten.

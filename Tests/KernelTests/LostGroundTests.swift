@@ -70,6 +70,11 @@ extension Kernel {
                 try supervisor.waitForOutput { $0 == "ready" }
                 try remount("ro", for: supervisor)
                 #expect(try supervisor.stop(within: .seconds(60)) == .code(0))
+                // Told at the first refusal, and not waited for.
+                let stuck = supervisor.lines.filter { $0.event == "worker_stuck" }
+                #expect(stuck.count == 1)
+                #expect(stuck.first?.cgroup == first.cgroup)
+                #expect(stuck.first?.message.contains("(EROFS), 1 attempt was made") == true)
                 let pid = try #require(first.pid)
                 #expect(!ProcessFacts(pid).runs)
                 #expect(try supervisor.waitFor("worker_exited").reason == "shutdown")

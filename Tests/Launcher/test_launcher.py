@@ -9,13 +9,13 @@ import fcntl
 import json
 import os
 import pathlib
+import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import textwrap
-import time
 import unittest
 
 LAUNCHER = pathlib.Path(__file__).resolve().parents[2] / 'Sources/SergeantCG/Launcher/launcher.py'
@@ -29,6 +29,14 @@ DEADLINE = 60
 PREAMBLE = '''
 import atexit, os, signal, sys, threading, time
 import sergeant
+
+def await_word(name):
+    with open(name, 'rb') as gate:
+        gate.read(1)
+
+def give_word(name):
+    with open(name, 'wb') as gate:
+        gate.write(b'.')
 
 class Base(sergeant.worker.Worker):
     tasks = 1
@@ -119,13 +127,20 @@ class LauncherTests(unittest.TestCase):
         self.addCleanup(run.process.kill)
         return run
 
-    def wait_for(self, name, run):
-        """Waits until the worker has made the file."""
-        deadline = time.monotonic() + DEADLINE
-        while not (self.directory / name).exists():
-            self.assertIsNone(run.process.poll(), 'the worker ended without making ' + name)
-            self.assertLess(time.monotonic(), deadline, 'the worker did not make ' + name)
-            time.sleep(0.01)
+    def gate(self, name):
+        """A FIFO in the worker's directory: `await_word` and `give_word` are its ends there."""
+        os.mkfifo(self.directory / name)
+        # Both ends, so that neither side's open waits for the other.
+        descriptor = os.open(self.directory / name, os.O_RDWR | os.O_CLOEXEC)
+        self.addCleanup(os.close, descriptor)
+        return descriptor
+
+    def wait_for(self, gate, run):
+        """Waits until the worker gives the word."""
+        ended = os.pidfd_open(run.process.pid)
+        self.addCleanup(os.close, ended)
+        ready = select.select([gate, ended], [], [], DEADLINE)[0]
+        self.assertIn(gate, ready, 'the worker ended first' if ready else 'the worker did not give the word')
 
     def launch(self, body, **options):
         run = self.start(body, **options)
@@ -298,26 +313,25 @@ class LauncherTests(unittest.TestCase):
     # Readiness.
 
     def test_ready_comes_after_initialize_and_before_the_first_task(self):
+        initializing, initialize, work = map(self.gate, ('initializing', 'initialize', 'work'))
         run = self.start('''
             class Worker(Base):
                 def initialize(self):
                     super().initialize()
-                    while not os.path.exists('initialize'):
-                        time.sleep(0.01)
+                    give_word('initializing')
+                    await_word('initialize')
 
                 def work(self, task):
-                    while not os.path.exists('work'):
-                        time.sleep(0.01)
+                    await_word('work')
         ''')
         self.assertEqual(run.next_message()['event'], 'loaded')
-        run.channel.settimeout(0.3)
-        with self.assertRaises(TimeoutError if sys.version_info >= (3, 10) else socket.timeout):
-            run.channel.recv(1, socket.MSG_PEEK)
+        self.wait_for(initializing, run)
+        run.channel.settimeout(0)
+        self.assertEqual(run.lines.peek(1), b'')
         run.channel.settimeout(DEADLINE)
-        (self.directory / 'initialize').touch()
-        run.lines = run.channel.makefile('rb')
+        os.write(initialize, b'.')
         self.assertEqual(run.next_message()['event'], 'ready')
-        (self.directory / 'work').touch()
+        os.write(work, b'.')
         self.assertEqual(self.events(run.finish()[0]), ['finished'])
 
     def test_worker_is_left_as_it_is(self):
@@ -365,33 +379,33 @@ class LauncherTests(unittest.TestCase):
         self.assertEqual(final['exception'], "Exception('" + 'x' * 1500000 + "END')")
 
     def test_supervisor_gone(self):
+        work = self.gate('work')
         run = self.start('''
             class Worker(Base):
                 def work(self, task):
                     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-                    while not os.path.exists('work'):
-                        time.sleep(0.01)
+                    await_word('work')
                     self.respawn()
         ''')
         self.assertEqual(run.next_message()['event'], 'loaded')
         self.assertEqual(run.next_message()['event'], 'ready')
         run.close()
-        (self.directory / 'work').touch()
+        os.write(work, b'.')
         output = run.process.communicate(timeout=DEADLINE)[0]
         self.assertEqual(run.process.returncode, 4, output)
 
     def test_forked_child_says_nothing_and_holds_nothing(self):
+        done = self.gate('done')
         run = self.start('''
             class Worker(Base):
                 def work(self, task):
                     if os.fork() == 0:
                         os.setsid()
-                        while not os.path.exists('done'):
-                            time.sleep(0.01)
+                        await_word('done')
                         raise RuntimeError('a child goes on in the loop and reports')
         ''')
         events = self.events(iter(run.next_message, None))
-        (self.directory / 'done').touch()
+        os.write(done, b'.')
         run.process.communicate(timeout=DEADLINE)
         run.close()
         self.assertEqual(events, ['loaded', 'ready', 'finished'])
@@ -421,6 +435,7 @@ class LauncherTests(unittest.TestCase):
         self.assertEqual(status, 0)
 
     def test_message_arrives_whole_through_signals(self):
+        ticking = self.gate('ticking')
         run = self.start('''
             class Worker(Base):
                 ticks = 0
@@ -428,7 +443,7 @@ class LauncherTests(unittest.TestCase):
                 def tick(self, *_):
                     self.ticks += 1
                     if self.ticks == 50:
-                        open('ticking', 'w').close()
+                        give_word('ticking')
 
                 def initialize(self):
                     signal.signal(signal.SIGALRM, self.tick)
@@ -437,7 +452,7 @@ class LauncherTests(unittest.TestCase):
                     raise Exception('x' * 1500000)
         ''')
         # Unread, the message fills the socket, and the signals come while it is being written.
-        self.wait_for('ticking', run)
+        self.wait_for(ticking, run)
         messages, status = run.finish()
         self.output = run.output
         self.assert_finished(messages, status, 6, ('loaded', 'finished'))
@@ -474,6 +489,7 @@ class LauncherTests(unittest.TestCase):
                             ACTION
 
                         def hang(self):
+                            # An exception set from outside comes only between two instructions.
                             while True:
                                 time.sleep(0.05)
                 '''.replace('ACTION', action)), code)
@@ -490,6 +506,7 @@ class LauncherTests(unittest.TestCase):
         self.assertEqual(status, -signal.SIGKILL)
 
     def test_stop_signal_does_not_cut_the_report(self):
+        begun = self.gate('the end has begun')
         run = self.start('''
             class Worker(Base):
                 def work(self, task):
@@ -500,10 +517,10 @@ class LauncherTests(unittest.TestCase):
                         while True:
                             time.sleep(0.01)
                     except SystemExit:
-                        open('the end has begun', 'w').close()
+                        give_word('the end has begun')
                         time.sleep(3600)
         ''')
-        self.wait_for('the end has begun', run)
+        self.wait_for(begun, run)
         run.process.send_signal(signal.SIGTERM)
         messages, status = run.finish()
         self.assertEqual(self.events(messages), ['loaded', 'ready', 'finished'])

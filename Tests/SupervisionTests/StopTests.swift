@@ -101,6 +101,33 @@ struct StopTests {
         #expect(places == places.compactMap(\.self).sorted())
     }
 
+    @Test("a cgroup that may not be removed is given up at the first refusal", arguments: [1, 13, 30])
+    func refusedRemoval(errno: Int32) {
+        var bench = running()
+        bench.tell(.stop)
+        bench.exit(life(1, 1), 0)
+        bench.tell(life(1, 1), .removalFailed(errno: errno))
+        #expect(bench.occurrences.first == .workerStuck(life(1, 1), pid: 101, errno: errno, attempts: 1))
+        #expect(bench.actions.last == .finish(.stopped))
+    }
+
+    @Test("one that was refused before the stop is given up at the next refusal")
+    func refusedRemovalBeforeTheStop() {
+        var bench = running()
+        bench.exit(life(1, 1), 0, after: .seconds(20))
+        bench.tell(life(1, 1), .removalFailed(errno: 30))
+        #expect(bench.occurrences.isEmpty)
+        #expect(bench.delay(of: timer(life(1, 1))) == .seconds(2))
+        bench.start(life(1, 2))
+        bench.tell(.stop)
+        bench.exit(life(1, 2), 0)
+        bench.tell(life(1, 2), .removed)
+        bench.tell(.timer(timer(life(1, 1))), after: .seconds(2))
+        #expect(bench.actions.contains(.remove(life(1, 1))))
+        bench.tell(life(1, 1), .removalFailed(errno: 30))
+        #expect(bench.actions.last == .finish(.stopped))
+    }
+
     @Test("before it began, or with nothing left, it finishes at once and only once")
     func nothingToStop() {
         var bench = Bench(GroupPolicy(name: "web", workers: 1))

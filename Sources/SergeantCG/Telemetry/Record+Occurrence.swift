@@ -1,4 +1,5 @@
 internal import CLinux
+internal import CgroupKit
 public import Supervision
 
 extension Record {
@@ -73,12 +74,11 @@ extension Record {
             let what =
                 errno == 0
                 ? "processes of its cgroup do not die of SIGKILL"
-                : "its cgroup cannot be removed (errno \(errno))"
+                : "its cgroup cannot be removed: \(ErrorCode.text(errno)) (\(ErrorCode.name(errno)))"
             self.init(
                 .error, "worker_stuck",
-                "\(names.worker(id.slot)) \(names.cgroup(id)): \(what), \(attempts) attempts were made", id,
-                pid,
-                names)
+                "\(names.worker(id.slot)) \(names.cgroup(id)): \(what), "
+                    + (attempts == 1 ? "1 attempt was made" : "\(attempts) attempts were made"), id, pid, names)
             add("cgroup", .text(names.cgroup(id)))
         case .workerBackoff(let slot, let delay, let failures):
             self.init(

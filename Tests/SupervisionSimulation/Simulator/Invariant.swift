@@ -39,7 +39,8 @@ package enum Invariant: String, CaseIterable, Sendable {
     case stopReachesAll
     /// After a stop all ends in bounded time, even if no worker ever obeys or dies.
     case endsInBoundedTime
-    /// What does not die is not given up before it was killed five times over.
+    /// What does not die is not given up before it was killed five times over, nor a cgroup before its removal
+    /// failed so often or was refused.
     case givesUpLate
     /// Nothing is started once a stop was told.
     case noStartAfterStop

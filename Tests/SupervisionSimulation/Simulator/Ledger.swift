@@ -28,6 +28,8 @@ struct Ledger {
         var wasEmptied = false
         var purges = 0
         var failedRemovals = 0
+        /// The last removal during the stop failed in a way that another will not mend.
+        var removalIsRefused = false
         var removalAsked = false
         var isGone = false
         /// Said to be stuck, its end is still to be told.
@@ -102,6 +104,8 @@ struct Ledger {
 
     /// The host delivers a timer this late at most.
     static let lateness: Duration = .milliseconds(20)
+    /// EPERM, EACCES and EROFS: a removal that fails so is not tried again during the stop.
+    static let refusals: Set<Int32> = [1, 13, 30]
     /// The host answers a removal within this time.
     static let removalAnswer: Duration = .seconds(1)
 
@@ -205,6 +209,9 @@ struct Ledger {
             if case .counters(let counters) = input { expectLook(id, slots[place].lives[index], counters) }
             let wasAnswered = slots[place].lives[index].answered
             Self.note(input, at: now, &slots[place].lives[index])
+            if case .removalFailed(let errno) = input {
+                slots[place].lives[index].removalIsRefused = isStopping && Self.refusals.contains(errno)
+            }
             if !wasAnswered, slots[place].lives[index].answered { startsInFlight -= 1 }
         }
         return true

@@ -79,6 +79,9 @@ extension Ledger {
             if !life.isGone, !life.removalAsked, life.timer == nil {
                 throw violation(.nothingForgotten, "\(id) is neither being removed nor awaited")
             }
+            if life.removalIsRefused, !life.isGone {
+                throw violation(.endsInBoundedTime, "\(id), which may not be removed, is waited for")
+            }
             if life.purges == 0, !life.wasEmptied, let since = life.leftoversSignalledAt,
                 now > since + policy.stopTimeout + Self.lateness
             {

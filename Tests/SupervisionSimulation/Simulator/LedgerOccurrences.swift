@@ -146,7 +146,7 @@ extension Ledger {
         guard isStopping else { return }
         let life = slots[place].lives[index]
         if life.hasEnded {
-            guard life.purges + life.failedRemovals >= Tempo.stuckAttempts else {
+            guard life.removalIsRefused || life.purges + life.failedRemovals >= Tempo.stuckAttempts else {
                 throw violation(.givesUpLate, "what \(id) left behind is given up too soon")
             }
         } else {

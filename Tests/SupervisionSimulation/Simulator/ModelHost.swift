@@ -303,7 +303,7 @@ struct ModelHost {
         if cgroup.isRunning || cgroup.hasLeftovers || random.chance(scenario.busyRemovals) {
             return .removalFailed(errno: 16)
         }
-        if random.chance(scenario.failedRemovals) { return .removalFailed(errno: 5) }
+        if random.chance(scenario.failedRemovals) { return .removalFailed(errno: random.pick([5, 30])) }
         cgroups[place].remove(at: index)
         return .removed
     }

@@ -63,6 +63,7 @@ package enum LifeTable {
         ("removed", .input(.removed)),
         ("removal busy", .input(.removalFailed(errno: 16))),
         ("removal failed", .input(.removalFailed(errno: 5))),
+        ("removal refused", .input(.removalFailed(errno: 30))),
         ("stop", .demand(.stop(.restart))),
         ("kill", .demand(.kill(.shutdown))),
         ("deadline", .demand(.deadline)),
@@ -145,6 +146,7 @@ package enum LifeTable {
             Situation(phase: .removing, path: exited),
             Situation(
                 phase: .removing, name: "no grace left", path: ready + stop + kill + [exit(.code(0))]),
+            Situation(phase: .removing, name: "all stops", isStopping: true, path: exited),
             Situation(phase: .removing, name: "failed once", path: exited + failures.prefix(1)),
             Situation(phase: .removing, name: "failed 4 times", path: exited + failures),
             Situation(
