@@ -126,12 +126,16 @@ import Testing
         #expect(field(record, "oom_scope") == .text("ancestor"))
     }
 
-    @Test(arguments: [
-        (30, 1, "/r/crawl/2.5: its cgroup cannot be removed: Read-only file system (EROFS), 1 attempt was made"),
-        (16, 5, "its cgroup cannot be removed: Device or resource busy (EBUSY), 5 attempts were made"),
-        (9999, 5, "its cgroup cannot be removed: unknown error (errno 9999), 5 attempts were made"),
-        (0, 5, "processes of its cgroup do not die of SIGKILL, 5 attempts were made"),
-    ] as [(Int32, Int, String)])
+    @Test(
+        arguments: [
+            (
+                30, 1,
+                "/r/crawl/2.5: its cgroup cannot be removed: Read-only file system (EROFS), 1 attempt was made"
+            ),
+            (16, 5, "its cgroup cannot be removed: Device or resource busy (EBUSY), 5 attempts were made"),
+            (9999, 5, "its cgroup cannot be removed: unknown error (errno 9999), 5 attempts were made"),
+            (0, 5, "processes of its cgroup do not die of SIGKILL, 5 attempts were made"),
+        ] as [(Int32, Int, String)])
     func whatIsLeftIsNamed(errno: Int32, attempts: Int, words: String) {
         let record = Record(.workerStuck(id, pid: 77, errno: errno, attempts: attempts), names: names)
         #expect(record.message.contains(words), "\(record.message)")

@@ -78,7 +78,8 @@ extension Record {
             self.init(
                 .error, "worker_stuck",
                 "\(names.worker(id.slot)) \(names.cgroup(id)): \(what), "
-                    + (attempts == 1 ? "1 attempt was made" : "\(attempts) attempts were made"), id, pid, names)
+                    + (attempts == 1 ? "1 attempt was made" : "\(attempts) attempts were made"), id, pid,
+                names)
             add("cgroup", .text(names.cgroup(id)))
         case .workerBackoff(let slot, let delay, let failures):
             self.init(
