@@ -182,6 +182,12 @@ static IN_CHILD __attribute__((noreturn)) void run_child(void *argument) {
         result = raw4(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)limit, 0);
         if (result < 0) fail(child, result, LINUX_SPAWN_STAGE_FILE_LIMIT);
     }
+    // CLONE_FS is not among our flags: directory and mask are the child's own.
+    if (request->sets_umask) (void)raw4(SYS_umask, (long)request->umask, 0, 0, 0);
+    if (request->working_directory != NULL) {
+        result = raw4(SYS_chdir, (long)request->working_directory, 0, 0, 0);
+        if (result < 0) fail(child, result, LINUX_SPAWN_STAGE_DIRECTORY);
+    }
     if (request->pid_text_count > 0) {
         long self = raw4(SYS_getpid, 0, 0, 0, 0);
         for (unsigned i = 0; i < request->pid_text_count; i++) write_decimal(request->pid_texts[i], self);

@@ -12,6 +12,7 @@ public final class PreparedProcess {
     public var mode: ProcessSpecification.Mode
 
     private let path: UnsafeMutablePointer<CChar>
+    private let workingDirectory: UnsafeMutablePointer<CChar>?
     private let arguments: CStrings
     private let environment: CStrings
     private let replaceable: Range<Int>
@@ -28,6 +29,7 @@ public final class PreparedProcess {
         executable = specification.executable
         mode = specification.mode
         path = CStrings.copy(specification.executable)
+        workingDirectory = specification.workingDirectory.map { CStrings.copy($0) }
         arguments = CStrings(specification.arguments)
         // Those with the PID come first, for the last ones are replaced.
         let pidCount = specification.pidVariables.count
@@ -46,6 +48,7 @@ public final class PreparedProcess {
 
     deinit {
         path.deallocate()
+        workingDirectory?.deallocate()
         sources.deallocate()
         targets.deallocate()
         pidTexts.deallocate()
@@ -99,6 +102,11 @@ public final class PreparedProcess {
             request.file_limit_soft = limit.soft
             request.file_limit_hard = limit.hard
         }
+        request.working_directory = UnsafePointer(workingDirectory)
+        if let mask = specification.fileModeMask {
+            request.sets_umask = true
+            request.umask = mask
+        }
         if let adjustment = specification.oomScoreAdjustment {
             request.sets_oom_score = true
             request.oom_score_adjustment = adjustment
@@ -111,6 +119,7 @@ public final class PreparedProcess {
             SpawnError(stage: .prepare, errno: code, executable: specification.executable, cgroup: "")
         }
         guard !specification.executable.utf8.contains(0),
+            specification.workingDirectory?.utf8.contains(0) != true,
             !specification.arguments.contains(where: { $0.utf8.contains(0) }),
             specification.environment.allSatisfy({ isVariable($0) }),
             specification.pidVariables.allSatisfy({ isVariable("\($0)=") })

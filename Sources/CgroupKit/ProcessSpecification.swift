@@ -58,6 +58,10 @@ public struct ProcessSpecification: Sendable {
     public var fileLimit: FileLimit?
     /// `oom_score_adj`, from -1000 to 1000; `nil` to inherit ours.
     public var oomScoreAdjustment: Int32?
+    /// The directory it starts in; `nil` for ours.
+    public var workingDirectory: String?
+    /// Permissions that files it makes do not get, umask(2); `nil` to inherit ours.
+    public var fileModeMask: UInt32?
     /// How the process is made.
     public var mode = Mode.sharesMemory
 

@@ -23,6 +23,8 @@ public struct SpawnError: Error, Hashable, Sendable, CustomStringConvertible {
         case fileLimit = 8
         /// execve(2).
         case exec = 9
+        /// chdir(2).
+        case directory = 10
     }
 
     /// The step that failed.
@@ -63,6 +65,7 @@ public struct SpawnError: Error, Hashable, Sendable, CustomStringConvertible {
             case .oomScore: "set the oom_score_adj of \(executable)"
             case .fileLimit: "set the open file limit of \(executable)"
             case .exec: "execute \(executable)"
+            case .directory: "enter the working directory of \(executable)"
             }
         var text = "cannot \(step): \(ErrorCode.text(errno)) (\(ErrorCode.name(errno))"
         if let hint { text += ": \(hint)" }

@@ -125,7 +125,7 @@ public final class Supervisor: Sendable {
                 case .sergeant(_, _, let python): python
                 }
             let path = group.environment["PATH"] ?? getenv("PATH").map { String(cString: $0) }
-            switch ProgramSearch.find(program, path: path) {
+            switch ProgramSearch.find(program, path: path, from: group.workingDirectory) {
             case .found(let executable): found.append(executable)
             case .failed(let sentence): throw SupervisorError(.cannotRun, sentence)
             }

@@ -8,6 +8,10 @@ struct WorkerOptions: ParsableArguments {
     @Option(.workerModule) var workerModule: [GivenSetting]
     @Option(.workerClass) var workerClass: [GivenSetting]
     @Option(.python) var python: [GivenSetting]
+    @Option(.env) var env: [GivenSetting]
+    @Option(.envFile) var envFile: [GivenSetting]
+    @Option(.workingDirectory) var workingDirectory: [GivenSetting]
+    @Option(.umask) var umask: [GivenSetting]
     @Option(.listen) var listen: [GivenSetting]
 }
 
@@ -60,7 +64,7 @@ extension Option where Value == [GivenSetting] {
         self.init(
             wrappedValue: [], name: .customLong(setting.name),
             help: ArgumentHelp("\(setting.help)\(standard)", valueName: setting.placeholder),
-            transform: { try setting.given(setting.shape == .texts ? .words([$0]) : .text($0)) })
+            transform: { try setting.given(setting.isRepeatable ? .words([$0]) : .text($0)) })
     }
 }
 
@@ -78,7 +82,7 @@ extension ParsableArguments {
         try Mirror(reflecting: self).children.flatMap { child -> [GivenSetting] in
             switch child.value {
             case let option as Option<[GivenSetting]>:
-                guard let setting = option.wrappedValue.first?.setting, setting.shape == .texts else {
+                guard let setting = option.wrappedValue.first?.setting, setting.isRepeatable else {
                     return option.wrappedValue
                 }
                 let texts = option.wrappedValue.flatMap { given -> [String] in

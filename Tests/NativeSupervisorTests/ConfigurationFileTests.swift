@@ -58,6 +58,44 @@ extension NativeSupervisor {
             }
         }
 
+        /// What a worker finds around it: variables from a file, from the options and from us, its directory, its mask.
+        @Test func aWorkersSurroundings() throws {
+            let script = #"echo "$A $B $C $(pwd) $(umask)"; exec sleep 1000"#
+            try withFile("# a file\nA=file\nB=\"file too\"\nC=\n") { variables in
+                let options = [
+                    "--env-file", variables, "--env", "A=flag", "--working-directory", "/usr/bin", "--umask",
+                    "0137",
+                ]
+                var launch = Launch(options, command: ["./sh", "-c", script])
+                launch.environment = ["B": "inherited", "C": "inherited"]
+                try withSupervisor(launch) { supervisor in
+                    let line = try supervisor.waitForOutput { _ in true }
+                    #expect(line == "flag file too  /usr/bin 0137")
+                    // Its own are what they were.
+                    let own = "/proc/\(supervisor.pid)"
+                    #expect(ProcessFacts(supervisor.pid).status("Umask") == "0022")
+                    var target = [CChar](repeating: 0, count: 4096)
+                    #expect(readlink("\(own)/cwd", &target, target.count - 1) > 0)
+                    #expect(String(cString: target) != "/usr/bin")
+                    #expect(try supervisor.stop() == .code(0))
+                    expectNothingLeft(supervisor)
+                }
+            }
+        }
+
+        @Test func aWorkingDirectoryThatIsNone() throws {
+            for (directory, words) in [("/nonexistent", "No such file"), ("/etc/passwd", "not a directory")] {
+                try withSupervisor(Launch(["--working-directory", directory], command: ["/bin/true"])) {
+                    supervisor in
+                    let status = try supervisor.waitForExit()
+                    #expect(status == .code(1))
+                    let sentence = supervisor.strayLines.first ?? ""
+                    #expect(sentence.contains(directory) && sentence.contains(words), "\(sentence)")
+                    expectNothingLeft(supervisor)
+                }
+            }
+        }
+
         @Test func checkStartsNothing() throws {
             try withFile("groups: {a: {command: [/bin/false]}, b: {command: [x], concurrent-workers: 3}}") {
                 file in

@@ -92,6 +92,16 @@ import Testing
             "groups: {a: {worker-module: m, worker-class: C, command: [x]}}",
             "in group 'a': Give either worker-module and worker-class, or a command, not both"
         ),
+        ("groups: {a: {command: [x], env: [A=b]}}", "f.yaml:1:33: 'env' takes names with values"),
+        ("groups: {a: {command: [x], env: {A: }}}", "f.yaml:1:37: the variable 'A' takes a text"),
+        ("groups: {a: {command: [x], env: {A=b: c}}}", "f.yaml:1:34: 'A=b' cannot be the name"),
+        (
+            "groups: {a: {command: [x], env: {SERGEANT_SLOT: c}}}",
+            "f.yaml:1:33: the variable SERGEANT_SLOT is the supervisor's"
+        ),
+        ("defaults: {env-file: /nonexistent}", "f.yaml:1:22: the value '/nonexistent' is invalid for"),
+        ("defaults: {umask: 0888}", "f.yaml:1:19: the value '0888' is invalid for 'umask': it takes octal"),
+        ("defaults: {listen: {a: b}}", "'listen' takes a value, or a list"),
         ("groups: {a: &a {command: [x]}, b: *a}", "f.yaml:1:13: an anchor is not taken"),
     ]
 
@@ -145,13 +155,21 @@ import Testing
 
     private static let samples = [
         "N|auto": "3", "size": "3M", "count": "7", "signal": "INT", "time": "3s", "N/seconds": "5/60",
-        "module": "m", "class": "C", "program": "p", "name": "n", "path": "/p", "address": "unix:///a",
+        "module": "m", "class": "C", "program": "p", "name": "n", "path": "/p", "NAME=VALUE": "A=b",
+        "file": "/tmp/sergeantcg-test-\(getpid())-variables", "directory": "/d",
+        "octal": "027", "address": "unix:///a",
         "auto|text|json|journal": "json",
         "debug|info|warning|error|critical": "error", "true|false": "true",
     ]
 
     /// Every option of the table is a flag and a key, and both do the same.
     @Test func aFlagAndAKeyAreTheSame() throws {
+        let variables = try #require(Self.samples["file"])
+        // One variable: a dictionary of several has no order to be compared in.
+        let file = open(variables, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
+        #expect(write(file, "A=b\n", 4) == 4)
+        close(file)
+        defer { unlink(variables) }
         var base = "\(try RunCommandLine.settings(["--", "g"]))"
         #expect("\(try read("groups: {g: {command: [g]}}"))" == base)
         for setting in Setting.all where setting.shape != .words {
@@ -171,7 +189,8 @@ import Testing
                 } else {
                     words += ["--", "g"]
                 }
-                group += ", \(setting.name): \(sample)"
+                let value = setting.shape == .variables ? "{A: b}" : sample
+                group += ", \(setting.name): \(value)"
             case .supervisor: words += ["--", "g"]
             }
             let top = setting.scope == .supervisor ? "\(setting.name): \(sample)\n" : ""
@@ -180,6 +199,15 @@ import Testing
             #expect(fromFlag == fromFile, "\(setting.name)")
             #expect(fromFlag != base, "\(setting.name) has no effect")
         }
+    }
+
+    @Test func variablesAddUp() throws {
+        let flags = try RunCommandLine.settings(["--env", "A=1", "--env=B==", "--env", "A=2", "--", "g"])
+        #expect(flags.configuration.groups[0].environment == ["A": "2", "B": "="])
+        let file = try read(
+            "defaults: {env: {A: 1, B: 010}}\ngroups: {a: {command: [x], env: {A: yes}}}",
+            [try Setting.env.given(.words(["C=3"]))])
+        #expect(file.configuration.groups[0].environment == ["A": "yes", "B": "010", "C": "3"])
     }
 
     @Test func whatMayBeGivenAgainIsAList() throws {

@@ -26,6 +26,7 @@ enum linux_spawn_stage {
     LINUX_SPAWN_STAGE_OOM_SCORE = 7,     // /proc/self/oom_score_adj
     LINUX_SPAWN_STAGE_FILE_LIMIT = 8,    // RLIMIT_NOFILE
     LINUX_SPAWN_STAGE_EXEC = 9,          // execve
+    LINUX_SPAWN_STAGE_DIRECTORY = 10,    // chdir
 };
 
 struct linux_spawn_request {
@@ -44,6 +45,9 @@ struct linux_spawn_request {
     bool sets_file_limit;         // RLIMIT_NOFILE
     uint64_t file_limit_soft;
     uint64_t file_limit_hard;
+    const char *working_directory;  // chdir; null for ours
+    bool sets_umask;
+    uint32_t umask;
     bool sets_oom_score;          // /proc/self/oom_score_adj
     int oom_score_adjustment;
 };

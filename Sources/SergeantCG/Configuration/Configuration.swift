@@ -74,6 +74,10 @@ public struct GroupConfiguration: Sendable {
     public var intensity: GroupPolicy.Intensity?
     /// Added to, or put in place of, what the workers inherit.
     public var environment: [String: String]
+    /// Where the workers start; nil is the supervisor's own directory.
+    public var workingDirectory: String?
+    /// Permissions that files which the workers make do not get (umask(2)); nil is the supervisor's own mask.
+    public var fileModeMask: UInt32?
     /// The workers' limit on descriptors; nil is the supervisor's own.
     public var openFileLimit: OpenFileLimit?
     /// Where sockets listen that the workers are handed, beside those that systemd passed (sd_listen_fds(3)).
@@ -86,6 +90,7 @@ public struct GroupConfiguration: Sendable {
         stopTimeout: Duration = .seconds(8), startTimeout: Duration? = nil,
         backOffInitial: Duration = .milliseconds(200), backOffMaximum: Duration = .seconds(30),
         intensity: GroupPolicy.Intensity? = nil, environment: [String: String] = [:],
+        workingDirectory: String? = nil, fileModeMask: UInt32? = nil,
         openFileLimit: OpenFileLimit? = nil, listen: [ListenAddress] = []
     ) {
         self.name = name ?? Self.defaultName(of: program)
@@ -99,6 +104,8 @@ public struct GroupConfiguration: Sendable {
         self.backOffMaximum = backOffMaximum
         self.intensity = intensity
         self.environment = environment
+        self.workingDirectory = workingDirectory
+        self.fileModeMask = fileModeMask
         self.openFileLimit = openFileLimit
         self.listen = listen
     }

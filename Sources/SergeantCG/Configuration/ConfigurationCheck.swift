@@ -79,6 +79,12 @@ extension Configuration {
             return (name, "\(word(name)) is \(group.workers): at least 1 is needed")
         }
         if let fault = fault(of: group.program, in: group.name) { return fault }
+        if let name = group.environment.keys.sorted().first(where: WorkerEnvironment.withheld.contains) {
+            return (Setting.env.name, "the variable \(name) is the supervisor's to set")
+        }
+        if group.workingDirectory == "" {
+            return (Setting.workingDirectory.name, "the working directory of group '\(group.name)' is empty")
+        }
         if let sentence = fault(of: group.listen, in: group.name) {
             return (Setting.listen.name, sentence)
         }

@@ -161,6 +161,25 @@ private struct ConfigurationReader {
             throw TextFault(
                 place: node.place,
                 sentence: "'\(setting.name)' takes a list, as in [./serve, --port, \"8080\"]")
+        case (.variables, .map(let entries)):
+            var words: [String] = []
+            for entry in entries {
+                guard !entry.key.isEmpty, !entry.key.contains("=") else {
+                    throw TextFault(
+                        place: entry.place,
+                        sentence: "'\(clipped(entry.key))' cannot be the name of a variable")
+                }
+                guard case .text(let text, _) = entry.value.content, !entry.value.isNull else {
+                    throw TextFault(
+                        place: entry.value.place,
+                        sentence: "the variable '\(clipped(entry.key))' takes a text (\"\" is an empty one)")
+                }
+                words.append("\(entry.key)=\(text)")
+            }
+            return .words(words)
+        case (.variables, _):
+            throw TextFault(
+                place: node.place, sentence: "'\(setting.name)' takes names with values, as in {NAME: value}")
         case (.texts, .map):
             throw TextFault(place: node.place, sentence: "'\(setting.name)' takes a value, or a list of them")
         case (_, .list), (_, .map):

@@ -24,6 +24,8 @@ package struct GroupSettings: Sendable {
     package var workerClass: String?
     package var python = "python3"
     package var command: [String]?
+    /// From files, less than what is given beside them.
+    package var variablesFromFiles: [String: String] = [:]
 
     package init() {}
 
@@ -40,6 +42,7 @@ package struct GroupSettings: Sendable {
     ) throws(ValueFault) -> GroupConfiguration {
         var group = group
         group.program = try program(notation)
+        group.environment = variablesFromFiles.merging(group.environment) { _, given in given }
         group.name = name ?? GroupConfiguration.defaultName(of: group.program)
         return group
     }

@@ -9,6 +9,8 @@ package struct Setting: Sendable {
         case flag
         /// `--word value` any number of times; a value or a list of them.
         case texts
+        /// `--word NAME=VALUE` any number of times; a map.
+        case variables
         /// The worker's command: after `--`, or a list.
         case words
     }
@@ -71,6 +73,9 @@ package struct Setting: Sendable {
             return .group { put(&$0, value) }
         }
     }
+
+    /// Whether its flag may be given several times, each adding to the others.
+    package var isRepeatable: Bool { shape == .texts || shape == .variables }
 
     /// A value given on the command line.
     package func given(_ value: SettingValue) throws(ValueFault) -> GivenSetting {

@@ -25,6 +25,26 @@ extension Setting {
         standard: "1"
     ) { $0.group.workers = $1 }
 
+    package static let env = group(
+        "env", .variables, "A variable of the workers' environment. May be given again."
+    ) { $0.group.environment.merge($1) { _, new in new } }
+
+    package static let envFile = group(
+        "env-file", .environmentFiles,
+        "Lines of NAME=VALUE, as systemd's EnvironmentFile= has them; --env stands above. May be given again."
+    ) { $0.variablesFromFiles = $1 }
+
+    package static let workingDirectory = group(
+        "working-directory", .text("directory"),
+        "Where the workers start, and where their program's relative path begins.",
+        standard: "the supervisor's"
+    ) { $0.group.workingDirectory = $1 }
+
+    package static let umask = group(
+        "umask", .fileModeMask, "Permissions that files of the workers do not get.",
+        standard: "the supervisor's"
+    ) { $0.group.fileModeMask = $1 }
+
     package static let listen = group(
         "listen", .listenAddresses,
         "A socket that the workers are handed (LISTEN_FDS), beside those of systemd: \(ListenAddress.form). "
@@ -107,7 +127,8 @@ extension Setting {
 
     /// In the order in which a person is told of them.
     package static let all: [Setting] = [
-        concurrentWorkers, workerModule, workerClass, command, python, listen,
+        concurrentWorkers, workerModule, workerClass, command, python, env, envFile,
+        workingDirectory, umask, listen,
         maxWorkerMemoryUsage, memoryMax, swapMax, pidsMax,
         stopSignal, stopTimeout, startTimeout, backoffInitial, backoffMax, maxFailures,
         name, cgroup, logFormat, logLevel, legacyExitCodes,

@@ -204,6 +204,51 @@ extension ValueForm where Value == [String] {
     }
 }
 
+extension ValueForm where Value == UInt32 {
+    package static var fileModeMask: Self {
+        Self("octal") { (text) throws(ValueFault) in
+            guard text.utf8.allSatisfy({ (0x30...0x37).contains($0) }), let mask = UInt32(text, radix: 8),
+                mask <= 0o777
+            else { throw ValueFault(description: "it takes octal digits up to 777, as in 027") }
+            return mask
+        }
+    }
+}
+
+extension ValueForm where Value == [String: String] {
+    /// Each as `NAME=VALUE`.
+    package static var variables: Self {
+        Self(shape: .variables, placeholder: "NAME=VALUE") { (value) throws(ValueFault) in
+            guard case .words(let words) = value else { throw ValueFault(description: "it takes NAME=VALUE") }
+            var variables: [String: String] = [:]
+            for word in words {
+                guard let equals = word.firstIndex(of: "="), equals != word.startIndex,
+                    !word.utf8.contains(0)
+                else { throw ValueFault(description: "it takes NAME=VALUE") }
+                variables[String(word[..<equals])] = String(word[word.index(after: equals)...])
+            }
+            return variables
+        }
+    }
+
+    /// Read at once; the later file stands above the earlier.
+    package static var environmentFiles: Self {
+        Self(shape: .texts, placeholder: "file") { (value) throws(ValueFault) in
+            guard case .words(let paths) = value else { throw ValueFault(description: "it takes a file") }
+            var variables: [String: String] = [:]
+            for path in paths {
+                do throws(ConfigurationFault) {
+                    let found = try EnvironmentFile.variables(of: try BoundedFile.read(path), named: path)
+                    variables.merge(found) { _, new in new }
+                } catch {
+                    throw ValueFault(description: error.description)
+                }
+            }
+            return variables
+        }
+    }
+}
+
 extension ValueForm where Value == [ListenAddress] {
     package static var listenAddresses: Self {
         Self(shape: .texts, placeholder: "address") { (value) throws(ValueFault) in

@@ -39,6 +39,8 @@ final class GroupHost {
             executable: executable, arguments: words,
             environment: WorkerEnvironment.shared(configuration, sockets: sockets.map(\.name)) + placeholders)
         specification.resetSignals = resetSignals
+        specification.workingDirectory = configuration.workingDirectory
+        specification.fileModeMask = configuration.fileModeMask
         specification.fileLimit = configuration.openFileLimit.map { .init(soft: $0.soft, hard: $0.hard) }
         if limits.needMemory, Self.isSparedFromOOM { specification.oomScoreAdjustment = -999 }
         specification.descriptors = sockets.enumerated().map { index, socket in

@@ -7,7 +7,18 @@ package enum ProgramSearch {
         case failed(String)
     }
 
-    package static func find(_ name: String, path: String?) -> Outcome {
+    /// - Parameter directory: where the program is to start, and so where a relative path begins; nil is where we are.
+    package static func find(_ name: String, path: String?, from directory: String? = nil) -> Outcome {
+        if let directory {
+            var status = stat()
+            guard stat(directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+                let reason = status.st_mode == 0 ? String(cString: strerror(errno)) : "it is not a directory"
+                return .failed("cannot work in the directory '\(directory)': \(reason)")
+            }
+            if name.contains("/"), !name.hasPrefix("/") {
+                return find("\(directory)/\(name)", path: path)
+            }
+        }
         guard !name.contains("/") else {
             return judge(name) ?? .found(absolute(name))
         }

@@ -5,7 +5,7 @@ package import Supervision
 /// supervisor alone, and the worker's own place in the pool.
 package enum WorkerEnvironment {
     /// systemd's messages to the supervisor, and names that only a supervisor may set.
-    private static let withheld: Set<String> = [
+    package static let withheld: Set<String> = [
         "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
         "LISTEN_PIDFDID", "FDSTORE", "MAINPID", "MANAGERPID", "SERGEANT_WORKER", "SERGEANT_SLOT",
         "SERGEANT_INCARNATION", "SERGEANT_MEMORY_LIMIT",
