@@ -81,5 +81,8 @@ let package = Package(
         .testTarget(
             name: "KernelTests", dependencies: ["SupervisorHarness"], exclude: ["Workers"],
             swiftSettings: strict),
+        // Needs a machine whose process 1 is systemd: scripts/kernels/qemu.
+        .testTarget(
+            name: "SystemdTests", dependencies: ["CLinux", "SupervisorHarness"], swiftSettings: strict),
     ]
 )

@@ -28,4 +28,8 @@ package enum JSONValue: Hashable, Sendable, Decodable {
             self = .object(try container.decode([String: JSONValue].self))
         }
     }
+    /// - Returns: nil where it is not JSON.
+    package static func parse(_ bytes: some Sequence<UInt8>) -> JSONValue? {
+        try? JSONDecoder().decode(JSONValue.self, from: Data(bytes))
+    }
 }

@@ -105,7 +105,8 @@ package struct Line: Decodable, Sendable {
     /// of a second.
     package var microseconds: Int64? { WallClock.microseconds(time) }
 
-    static func parse(_ bytes: some Sequence<UInt8>) -> Line? {
+    /// - Returns: nil where it is no line of the JSON log.
+    package static func parse(_ bytes: some Sequence<UInt8>) -> Line? {
         try? JSONDecoder().decode(Line.self, from: Data(bytes))
     }
 }

@@ -6,7 +6,7 @@ internal import Glibc
 package enum Tool {
     /// One that runs beside the test.
     package struct Running: Sendable {
-        let pid: pid_t
+        package let pid: Int32
 
         /// Waits for its end.
         @discardableResult
@@ -26,7 +26,8 @@ package enum Tool {
         return try start(words, output: nothing)
     }
 
-    private static func start(_ words: [String], output: Int32) throws -> Running {
+    /// Starts it with this descriptor as its stdout and stderr.
+    package static func start(_ words: [String], output: Int32) throws -> Running {
         let input = open("/dev/null", O_RDONLY | O_CLOEXEC)
         defer { close(input) }
         var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]

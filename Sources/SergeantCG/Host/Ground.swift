@@ -65,6 +65,7 @@ struct Ground {
             if directory.hasSuffix(leaf), above.utf8.count >= mount.mountPoint.utf8.count,
                 // Any other cgroup of that name is somebody else's, and so is what is above it.
                 try Subtree.isMarked(Cgroup.open(directory)) || Self.isDelegated(above)
+                    || Self.isOwnUnit(above)
             {
                 directory = above
                 place = Self.place(of: directory, in: mount)
@@ -99,6 +100,13 @@ struct Ground {
             if linux_getxattr(directory, name, &value, 1) == 1, value == UInt8(ascii: "1") { return true }
         }
         return false
+    }
+
+    /// A user's own manager cannot set that mark, but its units' cgroups are the user's.
+    private static func isOwnUnit(_ directory: String) -> Bool {
+        var status = stat()
+        return geteuid() != 0 && (directory.hasSuffix(".service") || directory.hasSuffix(".scope"))
+            && stat(directory, &status) == 0 && status.st_uid == geteuid()
     }
 
     private static func place(of directory: String, in mount: Mount) -> String {
