@@ -29,7 +29,7 @@ public enum Action: Hashable, Sendable {
 }
 
 /// How supervision as a whole ended.
-public enum Outcome: Hashable, Sendable {
+public enum Outcome: Hashable, Codable, Sendable {
     /// As asked, by a signal or by a worker that asked for it.
     case stopped
     /// Workers cannot run, or failed too often.

@@ -1,5 +1,5 @@
 /// How long a slot waits before its next incarnation: one slot's memory of its failures.
-struct BackOff: Hashable, Sendable {
+struct BackOff: Hashable, Codable, Sendable {
     /// Failures in a row, none of them after a healthy run.
     private(set) var failures = 0
 

@@ -4,10 +4,26 @@ public enum Event: Hashable, Sendable {
     case incarnation(IncarnationID, Incarnation.Input)
     /// A timer that an action set has come due.
     case timer(TimerID)
+    /// Replace running workers, a few at a time; joins a roll that is under way.
+    case restart(Restart)
+    /// Another policy for a group; its `workers` is how many there are to be from now on, with 0 the group
+    /// drains. An index that is the number of groups adds one. Without `rolls` the workers that run stay as they
+    /// were started.
+    indirect case configure(group: Int, GroupPolicy, rolls: Bool)
     /// SIGTERM, the first Ctrl-C, or an embedding program's `stop()`.
     case stop
     /// A second request while stopping: no more grace.
     case kill
+}
+
+/// Which workers a restart is about.
+public enum Restart: Hashable, Sendable {
+    /// Those of every group; each group rolls by itself.
+    case all
+    /// Those of one group.
+    case group(Int)
+    /// One.
+    case slot(SlotID)
 }
 
 /// Timers are named by what they are for; setting one again moves it.
@@ -18,4 +34,6 @@ public enum TimerID: Hashable, Sendable {
     case slot(SlotID)
     /// The shared tick over all slid wires.
     case wires
+    /// The time that a replacement must have run before its group's rolling restart goes on.
+    case roll(group: Int)
 }

@@ -1,6 +1,6 @@
 /// `memory.events` of a worker's cgroup, the counters that decide something.
 /// Counters are compared, events never counted: inotify merges them.
-public struct MemoryCounters: Hashable, Sendable {
+public struct MemoryCounters: Hashable, Codable, Sendable {
     /// How often `memory.high` was passed.
     public var high: UInt64
     /// How often `memory.max` was met.

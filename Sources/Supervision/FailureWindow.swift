@@ -1,5 +1,5 @@
 /// Counts a group's failures within the window of its restart intensity.
-struct FailureWindow: Hashable, Sendable {
+struct FailureWindow: Hashable, Codable, Sendable {
     private var failures: [Instant] = []
 
     /// Notes one failure; returns how many the window now holds if that is more than allowed.

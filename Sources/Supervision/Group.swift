@@ -1,13 +1,26 @@
-/// One group: its slots, and whether it still is to run.
-struct Group: Hashable, Sendable {
-    let policy: GroupPolicy
-    var slots: [Slot]
+/// One group: its policy, its slots, and how many of those are to hold a worker.
+struct Group: Hashable, Codable, Sendable {
+    var policy: GroupPolicy
+    /// Those past `desired` were scaled down: they get no worker, but keep count of their incarnations, so that
+    /// no identity is used twice when the group grows again.
+    var slots: [Slot] = []
+    /// The first so many slots are to hold a worker.
+    private(set) var desired = 0
     var failures = FailureWindow()
     /// A worker of it was ready once: from then on nothing is fatal at once.
     var wasReady = false
+    /// A rolling restart that is under way.
+    var roll: Roll?
+    /// How many slots hold a ready worker.
+    var ready = 0
 
     init(index: Int, policy: GroupPolicy) {
         self.policy = policy
-        slots = (1...max(policy.workers, 1)).map { Slot(id: SlotID(group: index, slot: $0)) }
+        resize(to: policy.workers, index: index)
+    }
+
+    mutating func resize(to workers: Int, index: Int) {
+        desired = max(workers, 0)
+        while slots.count < desired { slots.append(Slot(id: SlotID(group: index, slot: slots.count + 1))) }
     }
 }

@@ -1,6 +1,6 @@
 /// One place in a group that is to hold a running worker. Both numbers say where: the group's position in
 /// the configuration, from 0, and the slot within it, from 1.
-public struct SlotID: Hashable, Comparable, Sendable {
+public struct SlotID: Hashable, Comparable, Codable, Sendable {
     /// The group's place in the configuration, from 0.
     public var group: Int
     /// The slot.
@@ -19,7 +19,7 @@ public struct SlotID: Hashable, Comparable, Sendable {
 }
 
 /// One life of a worker: a slot, and which incarnation of it, from 1. Never used twice in one supervision.
-public struct IncarnationID: Hashable, Comparable, Sendable {
+public struct IncarnationID: Hashable, Comparable, Codable, Sendable {
     /// The slot.
     public var slot: SlotID
     /// Which incarnation of the slot, from 1.

@@ -2,9 +2,9 @@
 ///
 /// The table of every pair stands in the documentation page "The life of an incarnation"; a test holds it
 /// against this code.
-public struct Incarnation: Hashable, Sendable {
+public struct Incarnation: Hashable, Codable, Sendable {
     /// Where an incarnation stands in its life.
-    public enum Phase: String, Hashable, Sendable, CaseIterable {
+    public enum Phase: String, Hashable, Codable, Sendable, CaseIterable {
         /// The host was asked to start it and has not answered.
         case starting
         /// As starting, but it is to stop as soon as the host answers.
@@ -76,6 +76,9 @@ public struct Incarnation: Hashable, Sendable {
     public private(set) var cause: Reason?
     /// When its phase is over, if that has an end.
     public private(set) var deadline: Instant?
+    /// What it was started for; its group's policy may have changed since.
+    let readiness: GroupPolicy.Readiness
+    private let conduct: GroupPolicy.Conduct
     /// Where the slot's incarnation before ran, for "was respawned as".
     let predecessor: Int32?
     private(set) var wire: Tripwire?
@@ -92,6 +95,8 @@ public struct Incarnation: Hashable, Sendable {
     package init(id: IncarnationID, policy: GroupPolicy, predecessor: Int32?) {
         self.id = id
         self.predecessor = predecessor
+        readiness = policy.readiness
+        conduct = policy.conduct
         wire = policy.memoryThreshold.map { Tripwire(threshold: $0, hardLimit: policy.memoryMax) }
     }
 
@@ -132,7 +137,7 @@ public struct Incarnation: Hashable, Sendable {
 
         case (.up, .exited(let exit)), (.ready, .exited(let exit)), (.draining, .exited(let exit)),
             (.killing, .exited(let exit)):
-            return end(reason(of: exit, context.policy), exit: exit, failure: nil, &context)
+            return end(reason(of: exit), exit: exit, failure: nil, &context)
 
         case (.lingering, .emptied), (.purging, .emptied):
             remove(&context)
@@ -212,7 +217,7 @@ public struct Incarnation: Hashable, Sendable {
         startedAt = context.now
         context.report(.workerStarted(id, pid: pid, replaces: predecessor))
         phase = .up
-        switch context.policy.readiness {
+        switch readiness {
         case .whenStarted:
             becomeReady(&context)
             return .ready
@@ -422,10 +427,11 @@ public struct Incarnation: Hashable, Sendable {
     /// Lift `high`, so that the way out is not throttled; bound what the way out may use; then signal.
     private mutating func breach(_ measurement: MemoryMeasurement, _ context: inout Context) {
         cause = .memoryLimit
+        let hardLimit = wire?.hardLimit ?? .max
         liftWire(&context)
         let headroom = max(measurement.current / 4, 16 << 20)
         let (sum, overflow) = measurement.current.addingReportingOverflow(headroom)
-        let bound = min(overflow ? .max : sum, context.policy.memoryMax ?? .max)
+        let bound = min(overflow ? .max : sum, hardLimit)
         // Sockets are charged past the hard limit; to write it again would have the kernel reclaim or kill.
         if bound >= measurement.current { context.act(.setMemoryMax(id, bound)) }
         sendStop(&context, extra: Tempo.throttleAllowance)
@@ -444,11 +450,11 @@ public struct Incarnation: Hashable, Sendable {
         context.act(.cancelTimer(.incarnation(id)))
     }
 
-    private func reason(of exit: Exit, _ policy: GroupPolicy) -> Reason {
+    private func reason(of exit: Exit) -> Reason {
         if let cause { return cause }
         let isSuccess: Bool
         var answer = Reason.finished
-        switch (policy.conduct, exit.report?.returnCode, exit.status) {
+        switch (conduct, exit.report?.returnCode, exit.status) {
         case (.sergeant, 0?, _): isSuccess = true
         case (.sergeant, 4?, _): (isSuccess, answer) = (true, .respawnRequested)
         case (.sergeant, 5?, _): (isSuccess, answer) = (true, .stopRequested)

@@ -1,7 +1,7 @@
 /// A point on the monotonic clock, in nanoseconds since an origin that only the caller knows.
 ///
 /// Supervision never reads a clock: every instant comes in with an event, so a history can be replayed.
-public struct Instant: Hashable, Comparable, Sendable {
+public struct Instant: Hashable, Comparable, Codable, Sendable {
     /// Since the origin.
     public var nanoseconds: UInt64
 

@@ -46,6 +46,16 @@ public enum Occurrence: Hashable, Sendable {
         case cannotRun(IncarnationID)
     }
 
+    /// How a rolling restart of a group ended.
+    public enum RollEnd: Hashable, Sendable {
+        /// Every worker it was about was replaced, and its replacement is ready.
+        case completed
+        /// A replacement ended before it was ready; the workers not yet replaced stay.
+        case failed(IncarnationID, Reason)
+        /// All was told to stop in the midst of it.
+        case stopped
+    }
+
     case supervisorStarted
     case supervisorReady
     case supervisorStopping(StopCause)
@@ -67,6 +77,11 @@ public enum Occurrence: Hashable, Sendable {
     /// A slot's workers finish so fast that they are started ten times a second only. Told once a slot.
     case workerPaced(SlotID)
     case groupFailed(group: Int, GroupFailure)
+    /// From now on there are to be so many workers; a new group comes from 0.
+    case groupScaled(group: Int, from: Int, to: Int)
+    /// A rolling restart of so many slots began. A request that joins it is not told.
+    case rollStarted(group: Int, slots: Int)
+    case rollEnded(group: Int, RollEnd)
     /// Something the host could not do, in one sentence; supervision goes on.
     case hostTrouble(IncarnationID?, sentence: String)
     /// Something the host did or found that a person wants to know once.

@@ -1,8 +1,8 @@
 /// What supervision must know of a group of workers to decide for it. How a worker is started is the
 /// host's to know.
-public struct GroupPolicy: Hashable, Sendable {
+public struct GroupPolicy: Hashable, Codable, Sendable {
     /// When a worker counts as ready to work.
-    public enum Readiness: Hashable, Sendable {
+    public enum Readiness: Hashable, Codable, Sendable {
         /// As soon as its program was executed.
         case whenStarted
         /// When it says so.
@@ -10,7 +10,7 @@ public struct GroupPolicy: Hashable, Sendable {
     }
 
     /// What a worker's exit means.
-    public enum Conduct: Hashable, Sendable {
+    public enum Conduct: Hashable, Codable, Sendable {
         /// 0 is success, the rest is failure.
         case program
         /// A `sergeant` worker behind the launcher: the return code it reports means what it means there.
@@ -18,7 +18,7 @@ public struct GroupPolicy: Hashable, Sendable {
     }
 
     /// How many failures within how long a time make the group itself a failure (Erlang's restart intensity).
-    public struct Intensity: Hashable, Sendable {
+    public struct Intensity: Hashable, Codable, Sendable {
         /// So many failures are still borne.
         public var maximumFailures: Int
         /// Within this time.
@@ -53,13 +53,15 @@ public struct GroupPolicy: Hashable, Sendable {
     public var backOffMaximum: Duration
     /// Nil never gives up.
     public var intensity: Intensity?
+    /// How many slots a rolling restart may have without a ready worker at a time; less than 1 is 1.
+    public var maximumUnavailable: Int
 
     /// Takes each part as it is.
     public init(
         name: String, workers: Int, conduct: Conduct = .program, readiness: Readiness = .whenStarted,
         stopTimeout: Duration = .seconds(8), startTimeout: Duration? = nil, memoryThreshold: UInt64? = nil,
         memoryMax: UInt64? = nil, backOffInitial: Duration = .milliseconds(200),
-        backOffMaximum: Duration = .seconds(30), intensity: Intensity? = nil
+        backOffMaximum: Duration = .seconds(30), intensity: Intensity? = nil, maximumUnavailable: Int = 1
     ) {
         self.name = name
         self.workers = workers
@@ -72,6 +74,7 @@ public struct GroupPolicy: Hashable, Sendable {
         self.backOffInitial = backOffInitial
         self.backOffMaximum = backOffMaximum
         self.intensity = intensity
+        self.maximumUnavailable = maximumUnavailable
     }
 }
 
@@ -102,6 +105,9 @@ public enum Tempo {
     public static let startsInFlight = 32
     /// Incarnations of a slot that still drain, at which a further replacement waits for one to end.
     public static let drainingPerSlot = 2
+    /// In a rolling restart, how long a worker that is ready when started must have run before the next is
+    /// replaced: a program that cannot work mostly ends at once.
+    public static let rollSettling: Duration = .seconds(1)
     /// The shared tick while a wire is slid: its first and its longest interval.
     public static let wireTickShortest: Duration = .seconds(1)
     /// The longest.

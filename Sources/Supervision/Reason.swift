@@ -1,6 +1,6 @@
 /// Why an incarnation ended: exactly one, the first cause that was acted on, else what the kernel tells.
 /// The raw values are the words of the log.
-public enum Reason: String, Hashable, Sendable, CaseIterable {
+public enum Reason: String, Hashable, Codable, Sendable, CaseIterable {
     case finished
     case respawnRequested = "respawn_requested"
     case stopRequested = "stop_requested"

@@ -1,7 +1,7 @@
 /// One slot: the incarnation that is to work in it, those before it that are still on their way out, and
 /// when the next may come.
-package struct Slot: Hashable, Sendable {
-    package enum Waiting: Hashable, Sendable {
+package struct Slot: Hashable, Codable, Sendable {
+    package enum Waiting: Hashable, Codable, Sendable {
         /// A back-off or the pace; the timer of the slot ends it.
         case until(Instant)
         /// For a place among the starts in flight.
@@ -18,6 +18,8 @@ package struct Slot: Hashable, Sendable {
     private var incarnations = 0
     private var backOff = BackOff()
     private var lastStart: Instant?
+    /// The newest incarnation that is known to have run, and where.
+    private var lastRan = 0
     private var lastPID: Int32?
     private var toldOfPace = false
 
@@ -95,6 +97,23 @@ package struct Slot: Hashable, Sendable {
         context.act(.setTimer(.slot(id), instant))
     }
 
+    /// A worker is wanted now: a back-off ends early, the pace is kept.
+    ///
+    /// - Returns: true where it may start now.
+    mutating func hurry(_ context: inout Context) -> Bool {
+        cancelWait(&context)
+        if let lastStart, context.now < lastStart + Tempo.pace {
+            wait(until: lastStart + Tempo.pace, &context)
+            return false
+        }
+        return mayReplace()
+    }
+
+    /// It was without a worker by intent and is to have one again.
+    mutating func revive() {
+        backOff = BackOff()
+    }
+
     /// The slot's timer has come.
     mutating func endWait(at now: Instant) -> Bool {
         guard case .until(let instant) = waiting, now >= instant else { return false }
@@ -153,6 +172,11 @@ package struct Slot: Hashable, Sendable {
         return numbers.map { handle(demand, of: $0, &context) }
     }
 
+    private mutating func remember(_ incarnation: Incarnation) {
+        guard let pid = incarnation.pid, incarnation.id.number >= lastRan else { return }
+        (lastRan, lastPID) = (incarnation.id.number, pid)
+    }
+
     private mutating func change(
         _ number: Int, _ context: inout Context,
         _ body: (inout Incarnation, inout Context) -> Incarnation.Consequence?
@@ -163,7 +187,7 @@ package struct Slot: Hashable, Sendable {
             let phase = incarnation.phase
             let consequence = body(&incarnation, &context)
             result.answered = phase.awaitsStart && !incarnation.phase.awaitsStart
-            if let pid = incarnation.pid { lastPID = pid }
+            remember(incarnation)
             switch consequence {
             case .leaving(let reason):
                 departing.append(incarnation)
@@ -184,6 +208,7 @@ package struct Slot: Hashable, Sendable {
             let phase = departing[place].phase
             let consequence = body(&departing[place], &context)
             let incarnation = departing[place]
+            remember(incarnation)
             result.answered = phase.awaitsStart && !incarnation.phase.awaitsStart
             switch consequence {
             case .ended(let reason): result.ended = (incarnation, reason)

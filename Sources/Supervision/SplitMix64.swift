@@ -1,6 +1,6 @@
 /// A small generator with a seed, so that a history with jitter in it replays exactly
 /// (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
-public struct SplitMix64: RandomNumberGenerator, Hashable, Sendable {
+public struct SplitMix64: RandomNumberGenerator, Hashable, Codable, Sendable {
     private var state: UInt64
 
     /// The same seed gives the same numbers.

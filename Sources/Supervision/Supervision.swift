@@ -2,23 +2,23 @@
 ///
 /// It owns restart, back-off, restart intensity, readiness, recycling, draining and giving up. It has no
 /// clock, no randomness but its seed, and no effect.
-public struct Supervision: Sendable {
-    enum State: Hashable, Sendable {
+public struct Supervision: Hashable, Codable, Sendable {
+    enum State: Hashable, Codable, Sendable {
         case idle, running
         case stopping(Outcome)
         case finished(Outcome)
     }
 
     private(set) var state = State.idle
-    private(set) var groups: [Group]
+    var groups: [Group]
     private var random: SplitMix64
     private var wasReady = false
     private var startsInFlight = 0
     private var queue = StartQueue()
     private var wireInterval = Tempo.wireTickShortest
     /// When the shared tick comes; nil where it is not set.
-    private var wireTick: Instant?
-    private var tally: Tally
+    private(set) var wireTick: Instant?
+    private(set) var tally: Tally
 
     /// - Parameters:
     ///   - policies: the groups, in the order of their numbers.
@@ -26,7 +26,7 @@ public struct Supervision: Sendable {
     public init(_ policies: [GroupPolicy], seed: UInt64) {
         groups = policies.enumerated().map { Group(index: $0.offset, policy: $0.element) }
         random = SplitMix64(seed: seed)
-        tally = Tally(slots: groups.reduce(0) { $0 + $1.slots.count })
+        tally = Tally()
     }
 
     /// Nothing is left to do, and nothing follows.
@@ -34,7 +34,7 @@ public struct Supervision: Sendable {
         if case .finished = state { true } else { false }
     }
 
-    var isStopping: Bool {
+    package var isStopping: Bool {
         switch state {
         case .stopping, .finished: true
         case .idle, .running: false
@@ -74,6 +74,9 @@ public struct Supervision: Sendable {
             change(id.slot, &context) { $0.handle(.deadline, of: id.number, &$1) }
         case .timer(.slot(let id)): endWait(id, &context)
         case .timer(.wires): look(&context)
+        case .timer(.roll(let group)): endSettling(group, &context)
+        case .restart(let restart): self.restart(restart, &context)
+        case .configure(let group, let policy, let rolls): configure(group, policy, rolls: rolls, &context)
         case .stop: stop(.request, outcome: .stopped, &context)
         case .kill: kill(&context)
         }
@@ -94,14 +97,14 @@ public struct Supervision: Sendable {
 
     // MARK: Slots
 
-    private func slot(_ id: SlotID) -> Slot? {
+    func slot(_ id: SlotID) -> Slot? {
         guard groups.indices.contains(id.group), id.slot >= 1, id.slot <= groups[id.group].slots.count else {
             return nil
         }
         return groups[id.group].slots[id.slot - 1]
     }
 
-    private mutating func change(
+    mutating func change(
         _ id: SlotID, _ context: inout Context, _ body: (inout Slot, inout Context) -> Slot.Consequences
     ) {
         guard groups.indices.contains(id.group), id.slot >= 1, id.slot <= groups[id.group].slots.count else {
@@ -113,20 +116,23 @@ public struct Supervision: Sendable {
     }
 
     /// The one way to an incarnation's state: what all slots together are is counted, never searched for.
-    private mutating func tallied<Result>(_ id: SlotID, _ body: (inout Slot) -> Result) -> Result {
+    mutating func tallied<Result>(_ id: SlotID, _ body: (inout Slot) -> Result) -> Result {
         let before = groups[id.group].slots[id.slot - 1].standing
         let result = body(&groups[id.group].slots[id.slot - 1])
-        tally.move(from: before, to: groups[id.group].slots[id.slot - 1].standing)
+        let after = groups[id.group].slots[id.slot - 1].standing
+        tally.move(from: before, to: after)
+        groups[id.group].ready += (after.isReady ? 1 : 0) - (before.isReady ? 1 : 0)
         return result
     }
 
-    private mutating func follow(_ consequences: Slot.Consequences, _ id: SlotID, _ context: inout Context) {
+    mutating func follow(_ consequences: Slot.Consequences, _ id: SlotID, _ context: inout Context) {
         if consequences.answered { startsInFlight -= 1 }
         if consequences.isReady { groups[id.group].wasReady = true }
         if let (incarnation, reason) = consequences.ended, !isStopping {
             judge(incarnation, reason, &context)
         }
-        if let (incarnation, reason) = consequences.toReplace, !isStopping {
+        if let (incarnation, reason) = consequences.toReplace, !isStopping, isWanted(id) {
+            noteInRoll(incarnation, reason, &context)
             if reason.weight == .failure { count(group: id.group, &context) }
             if !isStopping,
                 groups[id.group].slots[id.slot - 1].plan(
@@ -135,7 +141,7 @@ public struct Supervision: Sendable {
                 requestStart(id, &context)
             }
         }
-        if consequences.mayStart, !isStopping { requestStart(id, &context) }
+        if consequences.mayStart, !isStopping, isWanted(id) { requestStart(id, &context) }
     }
 
     /// An end that is more than one incarnation's own affair.
@@ -170,7 +176,10 @@ public struct Supervision: Sendable {
 
     // MARK: Starts
 
-    private mutating func requestStart(_ id: SlotID, _ context: inout Context) {
+    /// The slot is to hold a worker: its group was not scaled down past it.
+    private func isWanted(_ id: SlotID) -> Bool { id.slot <= groups[id.group].desired }
+
+    mutating func requestStart(_ id: SlotID, _ context: inout Context) {
         guard slot(id)?.isVacant == true else { return }
         if startsInFlight < Tempo.startsInFlight {
             start(id, &context)
@@ -237,6 +246,7 @@ public struct Supervision: Sendable {
         context.report(.supervisorStopping(cause))
         cancelWireTick(&context)
         queue = StartQueue()
+        for group in groups.indices where groups[group].roll != nil { endRoll(group, .stopped, &context) }
         demandOfAll(.stop(.shutdown), &context)
     }
 
@@ -263,9 +273,10 @@ public struct Supervision: Sendable {
     private mutating func settle(_ context: inout Context) {
         switch state {
         case .running:
+            rollOn(&context)
             startWaiting(&context)
             setWireTick(&context)
-            if !wasReady, tally.ready == tally.slots {
+            if !wasReady, groups.allSatisfy({ $0.ready >= $0.desired }) {
                 wasReady = true
                 context.report(.supervisorReady)
             }
@@ -280,15 +291,10 @@ public struct Supervision: Sendable {
 }
 
 /// How many slots stand how, kept up with every change.
-private struct Tally: Sendable {
-    let slots: Int
+struct Tally: Hashable, Codable, Sendable {
     private(set) var occupied = 0
     private(set) var ready = 0
     private(set) var needingLook = 0
-
-    init(slots: Int) {
-        self.slots = slots
-    }
 
     mutating func move(from before: Slot.Standing, to after: Slot.Standing) {
         occupied += (after.isEmpty ? 0 : 1) - (before.isEmpty ? 0 : 1)
@@ -298,7 +304,7 @@ private struct Tally: Sendable {
 }
 
 /// Slots that wait for their turn to start, first come, first served.
-struct StartQueue: Hashable, Sendable {
+struct StartQueue: Hashable, Codable, Sendable {
     private var slots: [SlotID] = []
     private var head = 0
 

@@ -2,7 +2,7 @@
 ///
 /// `memory.high` counts page cache, the threshold does not. So an alarm below the threshold slides the wire to
 /// the next place where a breach is possible: what is in use plus what is still allowed to grow.
-struct Tripwire: Hashable, Sendable {
+struct Tripwire: Hashable, Codable, Sendable {
     enum Judgement: Hashable, Sendable {
         case breach
         /// Put `memory.high` there; nil is `max`.

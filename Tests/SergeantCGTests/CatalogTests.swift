@@ -56,7 +56,9 @@ import Testing
             .workerOOM(id, pid: 1, kills: 1, .ancestor, mainKilled: false), .workerLeftovers(id, pid: nil),
             .workerStuck(id, pid: nil, errno: 0, attempts: 1),
             .workerBackoff(id.slot, delay: .seconds(1), failures: 1), .workerPaced(id.slot),
-            .groupFailed(group: 0, .cannotRun(id)),
+            .groupFailed(group: 0, .cannotRun(id)), .groupScaled(group: 0, from: 1, to: 2),
+            .rollStarted(group: 0, slots: 1), .rollEnded(group: 0, .completed),
+            .rollEnded(group: 0, .failed(id, .crashed)), .rollEnded(group: 0, .stopped),
         ]
         for reason in Reason.allCases {
             let end: Occurrence.End

@@ -33,6 +33,7 @@ package enum MessageID: String, CaseIterable, Sendable {
     case workerStartTimedOut = "77ebd78aa6394c55add18797539e9c13"
     case workerStartFailed = "d0f1fba935394275814482add9c68135"
     case groupFailed = "c59833e452674a11ac520116753bddbc"
+    case groupScaled = "8d0b3f0c5f0e4f6f9b0f6f4f2a6c1d37"
     case rollStarted = "579d5d59b1444763aa69d76e25f2c925"
     case rollEnded = "702d8ab7c7154a87af36e3e952bb22d2"
 
@@ -76,6 +77,7 @@ package enum MessageID: String, CaseIterable, Sendable {
         "worker_oom": .workerOOM, "worker_leftovers": .workerLeftovers, "worker_stuck": .workerStuck,
         "worker_backoff": .workerBackoff, "worker_paced": .workerPaced, "worker_watchdog": .workerWatchdog,
         "worker_status": .workerStatus,
-        "group_failed": .groupFailed, "roll_started": .rollStarted, "roll_ended": .rollEnded,
+        "group_failed": .groupFailed, "group_scaled": .groupScaled, "roll_started": .rollStarted,
+        "roll_ended": .rollEnded,
     ]
 }

@@ -111,6 +111,21 @@ extension Record {
                 add("worker", .text(names.worker(id.slot)))
                 add("failures", .integer(1))
             }
+        case .groupScaled(let group, let before, let after):
+            self.init(
+                .info, "group_scaled", "\(names.group(group)) is to have \(after) workers, it had \(before)")
+            add("group", .text(names.group(group)))
+            add("desired", .integer(Int64(after)))
+            add("desired_before", .integer(Int64(before)))
+        case .rollStarted(let group, let slots):
+            self.init(
+                .info, "roll_started",
+                "a rolling restart of \(slots) worker\(slots == 1 ? "" : "s") of \(names.group(group)) begins"
+            )
+            add("group", .text(names.group(group)))
+            add("slots", .integer(Int64(slots)))
+        case .rollEnded(let group, let end):
+            self.init(end, group, names)
         case .hostTrouble(let id, let sentence):
             if let id {
                 self.init(.error, "supervisor_trouble", sentence, id, nil, names)
@@ -161,6 +176,29 @@ extension Record {
         if let threads = end.exit?.report?.unkillableThreads, !threads.isEmpty {
             add("unkillable_threads", .texts(threads))
         }
+    }
+
+    private init(_ end: Occurrence.RollEnd, _ group: Int, _ names: Names) {
+        let name = names.group(group)
+        switch end {
+        case .completed:
+            self.init(.info, "roll_ended", "the rolling restart of \(name) is done")
+            add("outcome", .text("completed"))
+        case .failed(let id, let reason):
+            self.init(
+                .error, "roll_ended",
+                "the rolling restart of \(name) is broken off, the new \(names.worker(id.slot)) did not get "
+                    + "ready: \(Self.words(for: reason))")
+            add("outcome", .text("failed"))
+            add("worker", .text(names.worker(id.slot)))
+            add("slot", .integer(Int64(id.slot.slot)))
+            add("incarnation", .integer(Int64(id.number)))
+            add("reason", .text(reason.rawValue))
+        case .stopped:
+            self.init(.info, "roll_ended", "the rolling restart of \(name) ends with the stop")
+            add("outcome", .text("stopped"))
+        }
+        add("group", .text(name))
     }
 
     private mutating func add(_ memory: MemoryMeasurement) {

@@ -69,6 +69,21 @@ package enum Invariant: String, CaseIterable, Sendable {
     case removesTheDead
     /// No timer stays set for what is gone or ready, for a slot that is staffed, or after a stop.
     case timersCleared
+    /// While a worker is stopped for a rolling restart, fewer than its group may miss are without a worker known
+    /// to work because of it.
+    case rollsInTurn
+    /// A rolling restart is told to begin once and to end once, renews each slot it is about, once for each
+    /// request, and stops no other worker.
+    case rollsEach
+    /// A replacement that fails before it is known to work ends the rolling restart in that step.
+    case rollStopsAtFailure
+    /// A rolling restart that can go on does, and ends when nothing is left to renew.
+    case rollGoesOn
+    /// A group has as many workers as its newest policy says, in its first slots; the others leave in the step
+    /// that says so.
+    case scalesAsAsked
+    /// A supervision that was encoded and decoded does what the original does, and names the timers it has set.
+    case survivesTransfer
     /// The finish comes once, in the step in which nothing is left after a stop, and nothing follows it.
     case finishesOnce
 }

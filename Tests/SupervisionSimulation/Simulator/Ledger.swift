@@ -7,6 +7,13 @@ struct Ledger {
     struct Life {
         let number: Int
         let askedAt: Instant
+        /// What it was started for.
+        let policy: GroupPolicy
+        /// The grace of its way out, or of what it left behind, as its group had it then.
+        var grace = Duration.zero
+        var hasStartTimeout = false
+        /// Where the slot's incarnation before ran, as far as that was known at the start.
+        var predecessor: Int32?
         /// Neither ended nor told to stop.
         var isCurrent = true
         var answered = false
@@ -61,9 +68,22 @@ struct Ledger {
     }
 
     struct GroupAccount {
-        let policy: GroupPolicy
+        var policy: GroupPolicy
         var failures: [Instant] = []
         var wasReady = false
+        var readySlots = 0
+        var roll: RollAccount?
+        var rollTimer: Instant?
+
+        /// How many slots are to hold a worker.
+        var wanted: Int { max(policy.workers, 0) }
+    }
+
+    /// A rolling restart that was told to have begun.
+    struct RollAccount {
+        /// Slots still to be renewed, and those just renewed whose worker is not known to work.
+        var pending: Set<Int>
+        var underWay: Set<Int> = []
     }
 
     /// What an action of this step must still bring.
@@ -76,6 +96,9 @@ struct Ledger {
         var stopRequested: IncarnationID?
         var groupFailed = false
         var supervisorReady = false
+        var rollStarted: [Int: Int] = [:]
+        var rollFailed: [Int: (IncarnationID, Reason)] = [:]
+        var scaled: (group: Int, from: Int, to: Int)?
     }
 
     let layout: Layout
@@ -94,10 +117,11 @@ struct Ledger {
     var wiresTimer: Instant?
     var startsInFlight = 0
     var unstaffed: Int
-    var readySlots = 0
     var slidWires = 0
     var living = 0
     var wasReady = false
+    /// Of all policies that ever were.
+    var longestGrace = Duration.zero
     var dues = Dues()
     private var steps = 0
     private var touched: [Int] = []
@@ -109,16 +133,40 @@ struct Ledger {
     /// The host answers a removal within this time.
     static let removalAnswer: Duration = .seconds(1)
 
-    init(_ policies: [GroupPolicy]) {
-        layout = Layout(policies)
+    init(_ policies: [GroupPolicy], capacity: [Int]) {
+        layout = Layout(capacity)
         groups = policies.map { GroupAccount(policy: $0) }
-        slots = policies.enumerated().flatMap { group, policy in
-            (1...max(policy.workers, 1)).map { SlotAccount(id: SlotID(group: group, slot: $0)) }
+        longestGrace = policies.map(\.stopTimeout).max() ?? .zero
+        slots = capacity.enumerated().flatMap { group, size in
+            (0..<size).map { SlotAccount(id: SlotID(group: group, slot: $0 + 1), isStaffed: true) }
         }
-        unstaffed = slots.count
+        unstaffed = 0
+        for place in slots.indices where isWanted(slots[place].id) {
+            slots[place].isStaffed = false
+            unstaffed += 1
+        }
+    }
+
+    /// The slot is to hold a worker.
+    func isWanted(_ id: SlotID) -> Bool {
+        groups.indices.contains(id.group) && id.slot <= groups[id.group].wanted
     }
 
     var isStopping: Bool { outcome != nil }
+
+    /// Every timer that is set.
+    var timers: [TimerID: Instant] {
+        var all: [TimerID: Instant] = [:]
+        all[.wires] = wiresTimer
+        for group in groups.indices { all[.roll(group: group)] = groups[group].rollTimer }
+        for slot in slots {
+            all[.slot(slot.id)] = slot.timer
+            for life in slot.lives {
+                all[.incarnation(IncarnationID(slot: slot.id, number: life.number))] = life.timer
+            }
+        }
+        return all
+    }
 
     // MARK: A step
 
@@ -151,7 +199,7 @@ struct Ledger {
     private var isAboutAll: Bool {
         switch event {
         case .stop, .kill, .begin: true
-        case .incarnation, .timer: dues.stopRequested != nil
+        case .incarnation, .timer, .restart, .configure: dues.stopRequested != nil
         }
     }
 
@@ -190,6 +238,13 @@ struct Ledger {
             stoppedAt = stoppedAt ?? now
             killRequestedAt = now
             setBound()
+        case .restart(let restart): note(restart)
+        case .configure(let group, let policy, let rolls): note(group, policy, rolls: rolls)
+        case .timer(.roll(let group)):
+            guard groups.indices.contains(group), let due = groups[group].rollTimer, now >= due else {
+                return false
+            }
+            groups[group].rollTimer = nil
         case .timer(.wires):
             guard let due = wiresTimer, now >= due else { return false }
             wiresTimer = nil
@@ -213,12 +268,15 @@ struct Ledger {
                 slots[place].lives[index].removalIsRefused = isStopping && Self.refusals.contains(errno)
             }
             if !wasAnswered, slots[place].lives[index].answered { startsInFlight -= 1 }
+            if let pid = slots[place].lives[index].pid, id.number >= slots[place].lastPID?.number ?? 0 {
+                slots[place].lastPID = (id.number, pid)
+            }
         }
         return true
     }
 
     private mutating func expectLook(_ id: IncarnationID, _ life: Life, _ counters: MemoryCounters) {
-        guard life.isCurrent, life.answered, groups[id.group].policy.memoryThreshold != nil,
+        guard life.isCurrent, life.answered, life.policy.memoryThreshold != nil,
             counters.high > life.counters.high || counters.max > life.counters.max
         else { return }
         dues.look = id

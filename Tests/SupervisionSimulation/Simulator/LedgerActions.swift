@@ -19,7 +19,7 @@ extension Ledger {
             slots[place].lives[index].observed = observed
         case .remove(let id): try enterRemoval(id)
         case .setTimer(let timer, let instant): try enterTimer(timer, instant)
-        case .cancelTimer(let timer): cancel(timer)
+        case .cancelTimer(let timer): try cancel(timer)
         case .report(let occurrence): try enter(occurrence)
         case .finish(let outcome): try enterFinish(outcome)
         }
@@ -59,11 +59,15 @@ extension Ledger {
         if let last = slots[place].lastStart, now < last + Tempo.pace {
             throw violation(.paced, "start of \(id) \(now - last) after the slot's last start")
         }
+        if !isWanted(id.slot) {
+            throw violation(.scalesAsAsked, "start of \(id), a slot that was scaled down")
+        }
         startsInFlight += 1
         living += 1
         slots[place].lastNumber = id.number
         slots[place].lastStart = now
-        var life = Life(number: id.number, askedAt: now)
+        var life = Life(number: id.number, askedAt: now, policy: groups[id.group].policy)
+        life.predecessor = slots[place].lastPID?.pid
         life.high = groups[id.group].policy.memoryThreshold
         slots[place].lives.append(life)
     }
@@ -79,6 +83,7 @@ extension Ledger {
             throw violation(.drainOrder, "stop signal for \(id) before its memory.high was lifted")
         }
         slots[place].lives[index].signalledAt = now
+        slots[place].lives[index].grace = groups[id.group].policy.stopTimeout
     }
 
     private mutating func enterSignalLeftovers(_ id: IncarnationID) throws(Violation) {
@@ -94,12 +99,13 @@ extension Ledger {
             throw violation(.secondStopKills, "what \(id) left behind gets grace after a kill")
         }
         slots[place].lives[index].leftoversSignalledAt = now
+        slots[place].lives[index].grace = groups[id.group].policy.stopTimeout
     }
 
     private mutating func enterKill(_ id: IncarnationID) throws(Violation) {
         let (place, index) = try life(id, .kill(id))
         let life = slots[place].lives[index]
-        if killRequestedAt == nil, !mayBeKilled(life, groups[id.group].policy) {
+        if killRequestedAt == nil, !mayBeKilled(life) {
             throw violation(.graceKept, "kill of \(id) before its grace ended")
         }
         if life.hasEnded {
@@ -112,12 +118,12 @@ extension Ledger {
     }
 
     /// Its grace is over, or that of what it left behind.
-    private func mayBeKilled(_ life: Life, _ policy: GroupPolicy) -> Bool {
+    private func mayBeKilled(_ life: Life) -> Bool {
         if life.kills > 0 || life.purges > 0 || life.wasEmptied { return true }
-        if life.hasEnded { return life.leftoversSignalledAt.map { now >= $0 + policy.stopTimeout } ?? false }
+        if life.hasEnded { return life.leftoversSignalledAt.map { now >= $0 + life.grace } ?? false }
         let allowance = life.cause == .memoryLimit ? Tempo.throttleAllowance : .zero
-        if let signalledAt = life.signalledAt { return now >= signalledAt + policy.stopTimeout + allowance }
-        return !life.answered && life.leftAt.map { now >= $0 + policy.stopTimeout } ?? false
+        if let signalledAt = life.signalledAt { return now >= signalledAt + life.grace + allowance }
+        return !life.answered && life.leftAt.map { now >= $0 + life.grace } ?? false
     }
 
     private mutating func enterLimit(
@@ -131,7 +137,7 @@ extension Ledger {
             slots[place].lives[index].high = bytes
         } else if slots[place].lives[index].high != nil || slots[place].lives[index].signalledAt != nil {
             throw violation(.drainOrder, "\(action) not between lifting memory.high and the stop signal")
-        } else if let maximum = groups[id.group].policy.memoryMax, bytes ?? .max > maximum {
+        } else if let maximum = slots[place].lives[index].policy.memoryMax, bytes ?? .max > maximum {
             throw violation(.drainOrder, "\(action) above the hard limit of \(maximum)")
         } else {
             slots[place].lives[index].maxIsBounded = true
@@ -155,6 +161,11 @@ extension Ledger {
         switch timer {
         case .wires:
             wiresTimer = instant
+        case .roll(let group):
+            guard groups.indices.contains(group), groups[group].roll != nil, instant > now else {
+                throw violation(.timersCleared, "a timer for a roll of group \(group), which has none")
+            }
+            groups[group].rollTimer = instant
         case .slot(let id):
             guard let place = layout.place(of: id) else {
                 throw violation(.nothingForTheGone, "timer for slot \(id), which is not configured")
@@ -171,12 +182,14 @@ extension Ledger {
         }
     }
 
-    private mutating func cancel(_ timer: TimerID) {
+    private mutating func cancel(_ timer: TimerID) throws(Violation) {
         switch timer {
         case .wires: wiresTimer = nil
+        case .roll(let group): if groups.indices.contains(group) { groups[group].rollTimer = nil }
         case .slot(let id):
             guard let place = layout.place(of: id) else { return }
             touch(place)
+            try hurry(place)
             slots[place].timer = nil
         case .incarnation(let id):
             guard let (place, index) = find(id) else { return }

@@ -4,6 +4,13 @@ import Supervision
 extension Ledger {
     /// What this step owed was paid.
     mutating func checkDues() throws(Violation) {
+        if let scaled = dues.scaled { throw violation(.scalesAsAsked, "\(scaled) is not told") }
+        if let due = dues.rollStarted.first {
+            throw violation(.rollsEach, "a roll of group \(due.key) is not told to begin")
+        }
+        if let due = dues.rollFailed.first, !isStopping {
+            throw violation(.rollStopsAtFailure, "the roll of group \(due.key) goes on after \(due.value)")
+        }
         if let id = dues.look { throw violation(.alarmsHeard, "nobody looks at \(id) after an alarm") }
         if let oom = dues.oom { throw violation(.endIsTrue, "\(oom) is told without an end") }
         if let count = dues.tooManyFailures {
@@ -37,11 +44,6 @@ extension Ledger {
                     .timersCleared, "a timer stays for number \(life.number) of \(slots[place].id)")
             }
         }
-        for life in slots[place].lives {
-            if let pid = life.pid, life.number >= slots[place].lastPID?.number ?? 0 {
-                slots[place].lastPID = (life.number, pid)
-            }
-        }
         if slots[place].lives.contains(where: \.isGone) { slots[place].lives.removeAll(where: \.isGone) }
         count(place)
         if slots[place].timer != nil, isStopping || slots[place].lives.contains(where: \.isCurrent) {
@@ -53,13 +55,16 @@ extension Ledger {
     private mutating func count(_ place: Int) {
         let current = slots[place].lives.last(where: \.isCurrent)
         let mayRun = slots[place].lives.count(where: \.mayRun)
-        let isStaffed = current != nil || slots[place].timer != nil || mayRun >= Tempo.drainingPerSlot
+        let isWanted = isWanted(slots[place].id)
+        let isStaffed =
+            !isWanted || current != nil || slots[place].timer != nil || mayRun >= Tempo.drainingPerSlot
         unstaffed += (isStaffed ? 0 : 1) - (slots[place].isStaffed ? 0 : 1)
         slots[place].isStaffed = isStaffed
         let isReady = current?.readyAt != nil
-        readySlots += (isReady ? 1 : 0) - (slots[place].isReady ? 1 : 0)
+        let group = slots[place].id.group
+        if isReady != slots[place].isReady { groups[group].readySlots += isReady ? 1 : -1 }
         slots[place].isReady = isReady
-        let threshold = groups[slots[place].id.group].policy.memoryThreshold
+        let threshold = current?.policy.memoryThreshold
         let isSlid = current.map { threshold != nil && $0.answered && ($0.high != threshold || !$0.observed) }
         let slid = isSlid == true ? 1 : 0
         slidWires += slid - slots[place].slid
@@ -68,7 +73,6 @@ extension Ledger {
 
     private func check(_ life: Life, at place: Int) throws(Violation) {
         let id = IncarnationID(slot: slots[place].id, number: life.number)
-        let policy = groups[id.group].policy
         if life.exit != nil || life.failure != nil, !life.hasEnded {
             throw violation(.endsOnce, "the end of \(id) is not told")
         }
@@ -83,13 +87,13 @@ extension Ledger {
                 throw violation(.endsInBoundedTime, "\(id), which may not be removed, is waited for")
             }
             if life.purges == 0, !life.wasEmptied, let since = life.leftoversSignalledAt,
-                now > since + policy.stopTimeout + Self.lateness
+                now > since + life.grace + Self.lateness
             {
                 throw violation(.killedAfterGrace, "what \(id) left behind runs on after its grace")
             }
             return
         }
-        if life.isCurrent { return try checkCurrent(life, id, policy) }
+        if life.isCurrent { return try checkCurrent(life, id) }
         if life.timer == nil { throw violation(.nothingForgotten, "\(id) leaves without a deadline") }
         if life.answered, life.signalledAt == nil, life.kills == 0 {
             throw violation(.stopReachesAll, "\(id) does not learn that it is to stop")
@@ -98,13 +102,13 @@ extension Ledger {
             throw violation(.secondStopKills, "\(id) is not killed at the second request")
         }
         if life.kills == 0, !life.answered, let since = life.leftAt,
-            now > since + policy.stopTimeout + Self.lateness
+            now > since + life.grace + Self.lateness
         {
             throw violation(.killedAfterGrace, "\(id), whose start is not answered, is not killed")
         }
         if life.kills == 0, let since = life.signalledAt {
             let allowance = life.cause == .memoryLimit ? Tempo.throttleAllowance : .zero
-            let end = since + policy.stopTimeout + allowance
+            let end = since + life.grace + allowance
             let isDue = event == .timer(.incarnation(id)) && now >= end && since < now
             if isDue || now > end + Self.lateness {
                 throw violation(.killedAfterGrace, "\(id) runs on after its grace")
@@ -112,7 +116,11 @@ extension Ledger {
         }
     }
 
-    private func checkCurrent(_ life: Life, _ id: IncarnationID, _ policy: GroupPolicy) throws(Violation) {
+    private func checkCurrent(_ life: Life, _ id: IncarnationID) throws(Violation) {
+        let policy = life.policy
+        if !isWanted(id.slot) {
+            throw violation(.scalesAsAsked, "\(id) works on in a slot that was scaled down")
+        }
         if isStopping { throw violation(.stopReachesAll, "\(id) works on after the stop") }
         guard life.answered else { return }
         if policy.readiness == .whenStarted || event == .incarnation(id, .ready), life.readyAt == nil {
@@ -121,7 +129,7 @@ extension Ledger {
         if life.readyAt != nil, life.timer != nil {
             throw violation(.timersCleared, "\(id) is ready and has a deadline")
         }
-        if life.readyAt == nil, policy.startTimeout != nil, life.timer == nil {
+        if life.readyAt == nil, life.hasStartTimeout, life.timer == nil {
             throw violation(.nothingForgotten, "\(id) may take for ever to be ready")
         }
         if case .incarnation(id, .measured(let measurement)) = event {
@@ -150,6 +158,9 @@ extension Ledger {
 
     mutating func checkWhole() throws(Violation) {
         if isStopping {
+            if let rolling = groups.firstIndex(where: { $0.roll != nil || $0.rollTimer != nil }) {
+                throw violation(.stopReachesAll, "group \(rolling) rolls on after the stop")
+            }
             if wiresTimer != nil {
                 throw violation(.timersCleared, "the shared tick stays set after the stop")
             }
@@ -172,11 +183,13 @@ extension Ledger {
         if slidWires == 0, wiresTimer != nil {
             throw violation(.slidWireWatched, "the tick is set, and no wire is slid")
         }
-        if readySlots == slots.count, !wasReady {
+        try checkRolls()
+        let areReady = groups.allSatisfy { $0.readySlots >= $0.wanted }
+        if areReady, !wasReady {
             throw violation(.readiness, "all workers are ready, and the supervisor does not say so")
         }
-        if dues.supervisorReady, readySlots != slots.count {
-            throw violation(.readiness, "the supervisor says ready with \(readySlots) of \(slots.count)")
+        if dues.supervisorReady, !areReady {
+            throw violation(.readiness, "the supervisor says ready with \(groups.map(\.readySlots)) ready")
         }
     }
 
@@ -194,7 +207,7 @@ extension Ledger {
         if let killRequestedAt {
             bound = killRequestedAt + retries * 3 + answers
         } else {
-            let grace = groups.map(\.policy.stopTimeout).max() ?? .zero
+            let grace = longestGrace
             let longest = max(grace * 3 + retries, grace * 2 + retries * 2, grace + retries * 3)
             bound = stoppedAt + longest + answers
         }

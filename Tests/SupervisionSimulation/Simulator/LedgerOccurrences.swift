@@ -32,6 +32,16 @@ extension Ledger {
             }
             slots[place].toldOfPace = true
         case .groupFailed(let group, let failure): try enterGroupFailure(group, failure)
+        case .groupScaled(let group, let before, let after):
+            guard let due = dues.scaled, due == (group, before, after) else {
+                throw violation(.scalesAsAsked, "\(occurrence), expected \(dues.scaled as Any)")
+            }
+            dues.scaled = nil
+        case .rollStarted(let group, let slots):
+            guard dues.rollStarted.removeValue(forKey: group) == slots else {
+                throw violation(.rollsEach, "\(occurrence), which nothing asked for")
+            }
+        case .rollEnded(let group, let end): try enterRollEnd(group, end)
         case .workerOOM: dues.oom = occurrence
         case .supervisorStarted, .workerMemoryAlarm, .workerLeftovers, .hostTrouble, .hostNotice:
             break
@@ -55,12 +65,13 @@ extension Ledger {
         guard life.pid == pid, !life.startTold else {
             throw violation(.endsOnce, "\(id) is said to have started twice, or with another process")
         }
-        guard replaces == slots[place].lastPID?.pid else {
+        guard replaces == life.predecessor else {
             throw violation(
                 .rightPredecessor,
-                "\(id) replaces \(replaces as Any), expected \(slots[place].lastPID as Any)")
+                "\(id) replaces \(replaces as Any), expected \(life.predecessor as Any)")
         }
         slots[place].lives[index].startTold = true
+        slots[place].lives[index].hasStartTimeout = groups[id.group].policy.startTimeout != nil
     }
 
     private mutating func enterReady(_ id: IncarnationID, _ pid: Int32) throws(Violation) {
@@ -70,7 +81,7 @@ extension Ledger {
             throw violation(.readiness, "\(id) is said to be ready twice, or while it leaves")
         }
         let expected: Event =
-            switch groups[id.group].policy.readiness {
+            switch life.policy.readiness {
             case .whenStarted: .incarnation(id, .started(pid: pid))
             case .whenReported: .incarnation(id, .ready)
             }
@@ -92,6 +103,11 @@ extension Ledger {
         case (.memoryLimit, .incarnation(let told, .measured)): isRight = told == id && life.isCurrent
         case (.startTimeout, .timer(.incarnation(let due))):
             isRight = due == id && life.isCurrent && life.readyAt == nil
+        case (.scaleDown, .configure): isRight = life.isCurrent && !isWanted(id.slot)
+        case (.scaleDown, _): isRight = life.cause == .scaleDown
+        case (.restart, _):
+            isRight = life.isCurrent
+            if isRight { try enterRenewal(id) }
         default: isRight = false
         }
         guard isRight, life.cause == nil || life.cause == reason else {
@@ -114,7 +130,7 @@ extension Ledger {
             throw violation(.endIsTrue, "the end of \(id) does not tell what the host told, after \(lived)")
         }
         dues.oom = nil
-        let expected = life.cause ?? Self.reason(of: life, groups[id.group].policy.conduct)
+        let expected = life.cause ?? Self.reason(of: life, life.policy.conduct)
         guard end.reason == expected else {
             throw violation(.rightReason, "\(id) ended as \(end.reason), expected \(expected as Any)")
         }
@@ -195,9 +211,11 @@ extension Ledger {
     private mutating func leave(_ place: Int, _ index: Int, _ reason: Reason) {
         slots[place].lives[index].isCurrent = false
         slots[place].lives[index].leftAt = now
+        guard isWanted(slots[place].id) else { return }
         guard !isStopping, dues.cannotRun == nil, dues.stopRequested == nil else { return }
         let group = slots[place].id.group
         let policy = groups[group].policy
+        noteInRoll(IncarnationID(slot: slots[place].id, number: slots[place].lives[index].number), reason)
         if Self.isFailure(reason), let limit = policy.intensity {
             groups[group].failures.removeAll { now - $0 > limit.window }
             groups[group].failures.append(now)
@@ -223,7 +241,7 @@ extension Ledger {
         dues.backOff.append((place, low, min(base * 6 / 5, policy.backOffMaximum), slots[place].failures))
     }
 
-    private static func isFailure(_ reason: Reason) -> Bool {
+    static func isFailure(_ reason: Reason) -> Bool {
         switch reason {
         case .failed, .crashed, .oomKilled, .watchdog, .startTimeout, .startFailed: true
         default: false
@@ -298,6 +316,7 @@ extension Ledger {
             for index in slots[place].lives.indices where slots[place].lives[index].isCurrent {
                 slots[place].lives[index].isCurrent = false
                 slots[place].lives[index].leftAt = now
+                slots[place].lives[index].grace = groups[slots[place].id.group].policy.stopTimeout
                 slots[place].lives[index].cause = .shutdown
             }
         }

@@ -40,6 +40,8 @@ struct ModelHost {
 
     let scenario: Scenario
     let layout: Layout
+    /// As they are now.
+    private(set) var policies: [GroupPolicy]
     var random: SplitMix64
     var queue = Queue<Happening>()
     var cgroups: [[Cgroup]]
@@ -49,13 +51,16 @@ struct ModelHost {
     private var nextPID: Int32 = 1
     private var slotTimers: [Int]
     private var wiresTimer = 0
+    private var rollTimers: [Int]
 
     init(_ scenario: Scenario, seed: UInt64) {
         self.scenario = scenario
-        layout = Layout(scenario.policies)
+        layout = Layout(scenario.capacity)
+        policies = scenario.policies
         random = SplitMix64(seed: seed)
         cgroups = Array(repeating: [], count: layout.count)
         slotTimers = Array(repeating: 0, count: layout.count)
+        rollTimers = Array(repeating: 0, count: layout.sizes.count)
     }
 
     func find(_ id: IncarnationID) -> (Int, Int)? {
@@ -71,6 +76,12 @@ struct ModelHost {
 
     mutating func tell(_ id: IncarnationID, _ input: Incarnation.Input, in delay: Duration) {
         plan(.tell(.incarnation(id, input)), in: delay)
+    }
+
+    /// The workers of a group are started as the newest policy says.
+    mutating func note(_ event: Event) {
+        guard case .configure(let group, let policy, _) = event, group <= policies.count else { return }
+        if group == policies.count { policies.append(policy) } else { policies[group] = policy }
     }
 
     // MARK: Actions
@@ -109,7 +120,7 @@ struct ModelHost {
 
     private mutating func start(_ id: IncarnationID) {
         guard let place = layout.place(of: id.slot) else { return }
-        let policy = scenario.policies[id.group]
+        let policy = policies[id.group]
         cgroups[place].append(Cgroup(number: id.number, policy: policy, high: policy.memoryThreshold))
         if random.chance(scenario.unansweredStarts) { return }
         let isSlow = random.chance(scenario.slowStarts)
@@ -182,6 +193,7 @@ struct ModelHost {
         generation += 1
         switch timer {
         case .wires: wiresTimer = generation
+        case .roll(let group): rollTimers[group] = generation
         case .slot(let id): if let place = layout.place(of: id) { slotTimers[place] = generation }
         case .incarnation(let id):
             if let (place, index) = find(id) { cgroups[place][index].timer = generation }
@@ -198,6 +210,7 @@ struct ModelHost {
     private func isSet(_ timer: TimerID, _ generation: Int) -> Bool {
         switch timer {
         case .wires: wiresTimer == generation
+        case .roll(let group): rollTimers[group] == generation
         case .slot(let id): layout.place(of: id).map { slotTimers[$0] == generation } ?? false
         case .incarnation(let id): find(id).map { cgroups[$0.0][$0.1].timer == generation } ?? false
         }

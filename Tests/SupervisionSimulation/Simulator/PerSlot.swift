@@ -6,8 +6,9 @@ struct Layout {
     let sizes: [Int]
     let count: Int
 
-    init(_ policies: [GroupPolicy]) {
-        sizes = policies.map { max($0.workers, 1) }
+    /// - Parameter sizes: how many slots each group may ever have.
+    init(_ sizes: [Int]) {
+        self.sizes = sizes
         var places: [Int] = []
         var next = 0
         for size in sizes {

@@ -8,6 +8,8 @@ struct Saboteur {
     private var signalled: Set<IncarnationID> = []
     /// One that never is given up, however often it was killed in vain.
     private var hostage: Hostage?
+    private var ready: [SlotID: (IncarnationID, Int32)] = [:]
+    private var rolling: [Int: Int] = [:]
 
     private struct Hostage {
         let id: IncarnationID
@@ -125,11 +127,51 @@ struct Saboteur {
         case .removesTheDead: add(&actions) { if case .signal(let id) = $0 { .remove(id) } else { nil } }
         case .timersCleared:
             drop(&actions) { if case .cancelTimer(.incarnation) = $0 { true } else { false } }
+        case .rollsInTurn, .rollsEach: stopOutOfTurn(&actions)
+        case .rollStopsAtFailure:
+            drop(&actions) { if case .report(.rollEnded(_, .failed)) = $0 { true } else { false } }
+        case .rollGoesOn:
+            drop(&actions) { if case .report(.rollEnded(_, .completed)) = $0 { true } else { false } }
+        case .scalesAsAsked:
+            replace(&actions) { action in
+                guard case .report(.groupScaled(let group, let from, let to)) = action else { return action }
+                return .report(.groupScaled(group: group, from: from, to: to + 1))
+            }
+        case .survivesTransfer: break  // Broken by a transfer that forgets.
         case .finishesOnce: add(&actions) { if case .finish = $0 { $0 } else { nil } }
         }
     }
 
     // MARK: Ways to alter
+
+    /// Tells of a worker that it stops for a restart: in a roll of its group one too many, else without any roll.
+    private mutating func stopOutOfTurn(_ actions: inout [Action]) {
+        let isInRoll = target == .rollsInTurn
+        let renewals = actions.count {
+            if case .report(.workerStopping(_, _, .restart)) = $0 { true } else { false }
+        }
+        for (place, action) in actions.enumerated() {
+            switch action {
+            case .report(.workerReady(let id, let pid)):
+                ready[id.slot] = (id, pid)
+                guard !isInRoll, rolling.isEmpty else { break }
+                actions.insert(.report(.workerStopping(id, pid: pid, .restart)), at: place + 1)
+                return
+            case .report(.workerExited(let id, _, _)): ready[id.slot] = nil
+            case .report(.rollStarted(let group, let slots)): rolling[group] = slots
+            case .report(.rollEnded(let group, _)): rolling[group] = nil
+            case .report(.workerStopping(let id, _, let reason)):
+                ready[id.slot] = nil
+                guard isInRoll, reason == .restart, renewals == 1, rolling[id.group] ?? 0 >= 3 else { break }
+                rolling[id.group] = nil
+                let next = SlotID(group: id.group, slot: id.slot.slot + 1)
+                guard let (other, pid) = ready[next] else { break }
+                actions.insert(.report(.workerStopping(other, pid: pid, .restart)), at: place + 1)
+                return
+            default: break
+            }
+        }
+    }
 
     private func drop(_ actions: inout [Action], _ isDropped: (Action) -> Bool) {
         actions.removeAll(where: isDropped)

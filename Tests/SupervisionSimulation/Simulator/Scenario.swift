@@ -14,6 +14,11 @@ struct Scenario: Sendable {
     }
 
     var policies: [GroupPolicy]
+    /// How many slots each group may come to have; further ones than `policies` are groups added later.
+    var capacity: [Int]
+    /// Of a thousand events, how many are followed by a restart or by another policy.
+    var restarts: Int
+    var changes: Int
     var temper: Temper
     /// In a thousand starts.
     var failedStarts: Int
@@ -47,6 +52,11 @@ struct Scenario: Sendable {
         policies = (1...groups).map { number in
             Self.policy("group\(number)", conduct[random.below(2)], &random)
         }
+        let later = random.pick([0, 0, 1, 2])
+        capacity = policies.map { $0.workers + random.pick([0, 0, 2, 10]) }
+        for _ in 0..<later { capacity.append(random.pick([1, 3, 12])) }
+        restarts = random.pick([0, 0, 5, 50])
+        changes = random.pick([0, 0, 2, 20])
         let gentle = random.pick([1000, 950, 700, 300, 0])
         temper = Temper(
             obedient: gentle, slow: random.pick([0, 100, 500]),
@@ -74,7 +84,7 @@ struct Scenario: Sendable {
         stopsTwice = random.chance(200)
     }
 
-    private static func policy(
+    static func policy(
         _ name: String, _ conduct: GroupPolicy.Conduct, _ random: inout SplitMix64
     ) -> GroupPolicy {
         let threshold: UInt64? = random.chance(500) ? (64 << 20) << UInt64(random.below(5)) : nil
@@ -98,6 +108,7 @@ struct Scenario: Sendable {
                 ? .init(
                     maximumFailures: random.pick([0, 1, 5, 20, 200]),
                     window: random.pick([.seconds(1), .seconds(10), .seconds(600)]))
-                : nil)
+                : nil,
+            maximumUnavailable: random.pick([0, 1, 1, 1, 2, 10]))
     }
 }

@@ -31,7 +31,7 @@ package struct Score: Sendable {
         switch event {
         case .incarnation(let id, _), .timer(.incarnation(let id)):
             seen[supervision.phase(of: id).place] |= 1 << EventKind(event).rawValue
-        case .begin, .stop, .kill, .timer: break
+        case .begin, .stop, .kill, .timer, .restart, .configure: break
         }
     }
 
@@ -44,12 +44,12 @@ package struct Score: Sendable {
 
 /// The kinds of event, each input to an incarnation a kind of its own.
 private enum EventKind: Int, CaseIterable {
-    case begin, stop, kill, timer
+    case begin, stop, kill, timer, restart, configure
     case started, startFailed, ready, counters, measured, exited, emptied, removed, removalFailed
 
     var isOfIncarnation: Bool {
         switch self {
-        case .begin, .stop, .kill: false
+        case .begin, .stop, .kill, .restart, .configure: false
         default: true
         }
     }
@@ -60,6 +60,8 @@ private enum EventKind: Int, CaseIterable {
         case .stop: self = .stop
         case .kill: self = .kill
         case .timer: self = .timer
+        case .restart: self = .restart
+        case .configure: self = .configure
         case .incarnation(_, let input): self.init(input)
         }
     }
@@ -86,7 +88,7 @@ private enum ActionKind: Int, CaseIterable {
     case supervisorStarted, supervisorReady, supervisorStopping, supervisorStopped, workerStarted,
         workerReady, workerStopping, workerMemoryAlarm, workerMemoryLimit
     case workerOOM, workerLeftovers, workerExited, workerStuck, workerBackoff, workerPaced, groupFailed,
-        hostTrouble, hostNotice
+        groupScaled, rollStarted, rollEnded, hostTrouble, hostNotice
 
     init(_ action: Action) {
         switch action {
@@ -125,6 +127,9 @@ private enum ActionKind: Int, CaseIterable {
         case .workerBackoff: self = .workerBackoff
         case .workerPaced: self = .workerPaced
         case .groupFailed: self = .groupFailed
+        case .groupScaled: self = .groupScaled
+        case .rollStarted: self = .rollStarted
+        case .rollEnded: self = .rollEnded
         case .hostTrouble: self = .hostTrouble
         case .hostNotice: self = .hostNotice
         }

@@ -1,4 +1,4 @@
-import Supervision
+package import Supervision
 
 /// Plays random histories against supervision, one after the other, until enough events were told.
 package struct Simulation {
@@ -14,11 +14,17 @@ package struct Simulation {
     package let seed: UInt64
     package private(set) var score = Score()
     private let target: Invariant?
+    private let transfer: Transfer?
+
+    /// Hands a supervision over, as to another process: the result must go on as the original would.
+    package typealias Transfer = (Supervision) throws -> Supervision
 
     /// - Parameter target: an invariant to be broken by a deliberate mistake in the actions.
-    package init(seed: UInt64, breaking target: Invariant? = nil) {
+    /// - Parameter transfer: tried at random moments; from then on both go on, and must do the same.
+    package init(seed: UInt64, breaking target: Invariant? = nil, transfer: Transfer? = nil) {
         self.seed = seed
         self.target = target
+        self.transfer = transfer
     }
 
     /// - Parameter progress: called after each history.
@@ -26,7 +32,7 @@ package struct Simulation {
         var seeds = SplitMix64(seed: seed)
         while score.events < events {
             let longest = min(30_000, max(events / 4, 10))
-            var history = History(seed: seeds.next(), longest: longest, breaking: target)
+            var history = History(seed: seeds.next(), longest: longest, breaking: target, transfer: transfer)
             do {
                 try history.play(&score)
             } catch {
@@ -54,6 +60,8 @@ struct History {
     private var ledger: Ledger
     private var random: SplitMix64
     private var saboteur: Saboteur?
+    private let transfer: Simulation.Transfer?
+    private var twin: Supervision?
     private var steps = 0
     private var stopTold = false
     private var now = Instant.origin
@@ -62,13 +70,14 @@ struct History {
 
     private static let traceLength = 30
 
-    init(seed: UInt64, longest: Int, breaking target: Invariant?) {
+    init(seed: UInt64, longest: Int, breaking target: Invariant?, transfer: Simulation.Transfer?) {
         random = SplitMix64(seed: seed)
         scenario = Scenario(&random, longest: longest)
         supervision = Supervision(scenario.policies, seed: random.next())
         host = ModelHost(scenario, seed: random.next())
-        ledger = Ledger(scenario.policies)
+        ledger = Ledger(scenario.policies, capacity: scenario.capacity)
         saboteur = target.map { Saboteur($0) }
+        self.transfer = transfer
     }
 
     mutating func play(_ score: inout Score) throws(Violation) {
@@ -105,12 +114,39 @@ struct History {
         if random.chance(scenario.stray) {
             host.plan(.tell(stray()), in: random.between(.microseconds(1), .seconds(1)))
         }
+        if random.chance(scenario.restarts) {
+            host.plan(.tell(.restart(restart())), in: random.between(.microseconds(1), .seconds(20)))
+        }
+        if random.chance(scenario.changes) {
+            host.plan(.tell(change()), in: random.between(.microseconds(1), .seconds(20)))
+        }
+    }
+
+    private mutating func restart() -> Restart {
+        switch random.below(4) {
+        case 0: return .all
+        case 1: return .slot(host.slotID(random.below(host.layout.count)))
+        default: return .group(random.below(host.layout.sizes.count) - (random.chance(20) ? 1 : 0))
+        }
+    }
+
+    /// Another policy for a group, or a group more.
+    private mutating func change() -> Event {
+        let group = random.below(min(host.policies.count + 1, host.layout.sizes.count))
+        var policy: GroupPolicy
+        if host.policies.indices.contains(group), random.chance(700) {
+            policy = host.policies[group]
+        } else {
+            policy = Scenario.policy("group\(group + 1)", random.pick([.program, .sergeant]), &random)
+        }
+        policy.workers = random.below(host.layout.sizes[group] + 1)
+        return .configure(group: group, policy, rolls: random.chance(500))
     }
 
     /// A removal is a system call of the host's own: its failure is never told twice.
     private static func mayRepeat(_ event: Event) -> Bool {
         switch event {
-        case .incarnation(_, .removalFailed), .timer, .begin, .stop, .kill: false
+        case .incarnation(_, .removalFailed), .timer, .begin, .stop, .kill, .restart, .configure: false
         case .incarnation: true
         }
     }
@@ -121,8 +157,8 @@ struct History {
         let number = (host.cgroups[place].last?.number ?? 0) - random.below(3) + random.below(2)
         var id = IncarnationID(slot: slot, number: number)
         if random.chance(50) { id.slot.slot = 1000 }
-        if random.chance(50) { id.slot.group = random.pick([-1, 3]) }
-        switch random.below(8) {
+        if random.chance(50) { id.slot.group = random.pick([-1, 7]) }
+        switch random.below(9) {
         case 0: return .timer(.slot(id.slot))
         case 1: return .timer(.wires)
         case 2: return .timer(.incarnation(id))
@@ -136,6 +172,7 @@ struct History {
                     MemoryMeasurement(
                         current: unreclaimable + UInt64(random.below(512 << 20)), unreclaimable: unreclaimable
                     )))
+        case 8: return .timer(.roll(group: id.slot.group))
         case 6: return .incarnation(id, .counters(MemoryCounters(high: UInt64(random.below(5)))))
         default: return .begin
         }
@@ -143,7 +180,12 @@ struct History {
 
     private mutating func step(_ event: Event, _ score: inout Score) throws(Violation) {
         score.note(event, supervision)
+        try handOver()
         var actions = supervision.handle(event, at: now)
+        if let other = twin?.handle(event, at: now), other != actions || twin != supervision {
+            throw Violation(
+                invariant: .survivesTransfer, sentence: "\(event) leads to \(other) after a transfer")
+        }
         saboteur?.alter(&actions, event, now)
         let taken = Step(at: now, event: event, actions: actions)
         if last.count < Self.traceLength {
@@ -153,9 +195,24 @@ struct History {
         }
         steps += 1
         score.count(event, actions)
+        host.note(event)
         try ledger.enter(event, at: now, actions)
         host.now = now
         host.perform(actions)
+    }
+
+    private mutating func handOver() throws(Violation) {
+        guard let transfer, random.chance(5) else { return }
+        do {
+            let other = try transfer(supervision)
+            guard other.timers == ledger.timers else {
+                throw Violation(
+                    invariant: .survivesTransfer, sentence: "\(other.timers) are set after a transfer")
+            }
+            twin = other
+        } catch {
+            throw Violation(invariant: .survivesTransfer, sentence: "the transfer fails: \(error)")
+        }
     }
 
     /// What still comes after the finish changes nothing.

@@ -282,7 +282,7 @@ package enum LifeTable {
         case .workerBackoff: "back-off"
         case .workerPaced: "paced"
         case .supervisorStarted, .supervisorReady, .supervisorStopping, .supervisorStopped, .groupFailed,
-            .hostTrouble, .hostNotice:
+            .groupScaled, .rollStarted, .rollEnded, .hostTrouble, .hostNotice:
             "\(occurrence)"
         }
     }

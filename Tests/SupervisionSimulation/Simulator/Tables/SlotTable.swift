@@ -33,7 +33,16 @@ package enum SlotTable {
             bench.tell(.stop)
             return bench
         },
+        State(name: "scaled down", slot: slot) {
+            var bench = working()
+            bench.tell(sized(0), after: .seconds(1))
+            return bench
+        },
     ]
+
+    private static func sized(_ workers: Int) -> Event {
+        .configure(group: 0, GroupPolicy(name: "web", workers: workers), rolls: false)
+    }
 
     private static func working(_ policy: GroupPolicy = GroupPolicy(name: "web", workers: 1)) -> Bench {
         var bench = Bench(policy)
@@ -114,6 +123,9 @@ package enum SlotTable {
             deed("timer due") { $0.tell(.timer(.slot(state.slot)), after: .seconds(60)) },
             deed("a predecessor ends") { $0.exit(IncarnationID(slot: state.slot, number: 1), 0) },
             deed("a start is answered") { $0.start(life(2, 1)) },
+            deed("restart") { $0.tell(.restart(.slot(state.slot)), after: .seconds(1)) },
+            deed("scaled down") { $0.tell(sized(0), after: .milliseconds(1)) },
+            deed("scaled up") { $0.tell(sized(crowd), after: .milliseconds(1)) },
             deed("begin") { $0.tell(.begin) },
             deed("stop") { $0.tell(.stop) },
             deed("kill") { $0.tell(.kill) },
@@ -163,6 +175,9 @@ package enum SlotTable {
         case .turn: return "waits for its turn"
         case .predecessor: return "waits for a predecessor"
         case nil: break
+        }
+        if !bench.supervision.isStopping, bench.supervision.group(slot.group)?.desired ?? 0 < slot.slot {
+            return "scaled down"
         }
         let phases = (1...5).map { bench.supervision.phase(of: IncarnationID(slot: slot, number: $0)) }
         let works = phases.contains { $0 == .starting || $0 == .up || $0 == .ready }

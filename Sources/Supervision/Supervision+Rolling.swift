@@ -1,0 +1,164 @@
+/// Rolling restarts: the workers of a group are renewed a few at a time, each only when those before it work.
+extension Supervision {
+    mutating func restart(_ restart: Restart, _ context: inout Context) {
+        switch restart {
+        case .all: for group in groups.indices { roll(group, nil, &context) }
+        case .group(let group): roll(group, nil, &context)
+        case .slot(let id): roll(id.group, [id.slot], &context)
+        }
+    }
+
+    /// - Parameter slots: nil for all that are to hold a worker.
+    mutating func roll(_ group: Int, _ slots: [Int]?, _ context: inout Context) {
+        guard state == .running, groups.indices.contains(group) else { return }
+        let wanted = 1..<(groups[group].desired + 1)
+        let chosen = (slots ?? Array(wanted)).filter { wanted.contains($0) }
+        guard slots == nil || !chosen.isEmpty else { return }
+        // Who does not work anyway goes first: that costs nothing, and shows whether a new one would.
+        let isReady = { [slots = groups[group].slots] (number: Int) in slots[number - 1].standing.isReady }
+        let ordered = chosen.filter { !isReady($0) } + chosen.filter(isReady)
+        guard groups[group].roll != nil else {
+            groups[group].roll = Roll(ordered)
+            context.report(.rollStarted(group: group, slots: ordered.count))
+            return
+        }
+        // Those just renewed are not ready, so to renew them anew costs nothing; they may be why it was asked.
+        let underWay = groups[group].roll?.underWay ?? []
+        let atOnce = underWay.filter { chosen.contains($0) && canRenew(group, $0) }
+        groups[group].roll?.join(ordered, atOnce: atOnce)
+        for slot in atOnce { renew(SlotID(group: group, slot: slot), &context) }
+    }
+
+    /// Lets every roll go as far as it can.
+    mutating func rollOn(_ context: inout Context) {
+        for group in groups.indices where groups[group].roll != nil { rollOn(group, &context) }
+    }
+
+    private mutating func rollOn(_ group: Int, _ context: inout Context) {
+        let settled = groups[group].roll?.underWay.filter { works(group, $0, context.now) } ?? []
+        groups[group].roll?.underWay.removeAll { settled.contains($0) }
+        let limit = max(groups[group].policy.maximumUnavailable, 1)
+        while let roll = groups[group].roll, roll.underWay.count < limit,
+            let place = roll.pending.firstIndex(where: {
+                !roll.underWay.contains($0) && canRenew(group, $0)
+            })
+        {
+            let slot = roll.pending[place]
+            groups[group].roll?.pending.remove(at: place)
+            groups[group].roll?.underWay.append(slot)
+            renew(SlotID(group: group, slot: slot), &context)
+        }
+        if groups[group].roll?.isDone == true { return endRoll(group, .completed, &context) }
+        setRollTimer(group, &context)
+    }
+
+    /// A start that is awaited, or asked of the host and not answered, goes first: the slot's turn comes after it.
+    private func canRenew(_ group: Int, _ slot: Int) -> Bool {
+        let slot = groups[group].slots[slot - 1]
+        if case .until = slot.waiting { return true }
+        return slot.current.map { $0.phase != .starting } ?? false
+    }
+
+    /// Stops the slot's worker and starts its successor; a slot that waits out a back-off waits no longer.
+    private mutating func renew(_ id: SlotID, _ context: inout Context) {
+        if let current = slot(id)?.current {
+            change(id, &context) { $0.handle(.stop(.restart), of: current.id.number, &$1) }
+        } else {
+            context.policy = groups[id.group].policy
+            if tallied(id, { $0.hurry(&context) }) { requestStart(id, &context) }
+        }
+    }
+
+    /// The slot's new worker is known to work: it said so, or has run for a while.
+    private func works(_ group: Int, _ slot: Int, _ now: Instant) -> Bool {
+        guard let settles = settles(group, slot) else { return false }
+        return now >= settles
+    }
+
+    /// When the slot's new worker will be known to work, where only time can tell.
+    private func settles(_ group: Int, _ slot: Int) -> Instant? {
+        guard let current = groups[group].slots[slot - 1].current, current.phase == .ready,
+            let readyAt = current.readyAt
+        else { return nil }
+        return current.readiness == .whenReported ? readyAt : readyAt + Tempo.rollSettling
+    }
+
+    /// What the end of a worker means to a roll that waits for it.
+    mutating func noteInRoll(_ incarnation: Incarnation, _ reason: Reason, _ context: inout Context) {
+        let id = incarnation.id
+        guard let roll = groups[id.group].roll, roll.underWay.contains(id.slot.slot) else { return }
+        switch reason.weight {
+        case .failure: endRoll(id.group, .failed(id, reason), &context)
+        // It did its work: that is all a program can show that ends so soon.
+        case .success: groups[id.group].roll?.underWay.removeAll { $0 == id.slot.slot }
+        // Stopped by this very roll, or recycled: its successor is waited for.
+        case .recycle: break
+        }
+    }
+
+    mutating func endRoll(_ group: Int, _ end: Occurrence.RollEnd, _ context: inout Context) {
+        if groups[group].roll?.timer != nil { context.act(.cancelTimer(.roll(group: group))) }
+        groups[group].roll = nil
+        context.report(.rollEnded(group: group, end))
+    }
+
+    mutating func endSettling(_ group: Int, _ context: inout Context) {
+        guard groups.indices.contains(group), let due = groups[group].roll?.timer, context.now >= due else {
+            return
+        }
+        groups[group].roll?.timer = nil
+    }
+
+    private mutating func setRollTimer(_ group: Int, _ context: inout Context) {
+        guard let roll = groups[group].roll else { return }
+        let next = roll.underWay.compactMap { settles(group, $0) }.min()
+        guard next != roll.timer else { return }
+        groups[group].roll?.timer = next
+        context.act(next.map { .setTimer(.roll(group: group), $0) } ?? .cancelTimer(.roll(group: group)))
+    }
+}
+
+/// Another policy: more workers, fewer, or others.
+extension Supervision {
+    mutating func configure(_ index: Int, _ policy: GroupPolicy, rolls: Bool, _ context: inout Context) {
+        guard !isStopping, groups.indices.contains(index) || index == groups.count else { return }
+        if index == groups.count {
+            var empty = policy
+            empty.workers = 0
+            groups.append(Group(index: index, policy: empty))
+        }
+        let before = groups[index].desired
+        groups[index].policy = policy
+        groups[index].resize(to: policy.workers, index: index)
+        let after = groups[index].desired
+        if before != after { context.report(.groupScaled(group: index, from: before, to: after)) }
+        groups[index].roll?.drop(after: after)
+        for slot in groups[index].slots.indices.dropFirst(after) {
+            retire(SlotID(group: index, slot: slot + 1), &context)
+        }
+        if state == .running {
+            for slot in groups[index].slots.indices.prefix(after).dropFirst(before) {
+                revive(SlotID(group: index, slot: slot + 1), &context)
+            }
+        }
+        if rolls, min(before, after) > 0 { roll(index, Array(1...min(before, after)), &context) }
+    }
+
+    private mutating func retire(_ id: SlotID, _ context: inout Context) {
+        context.policy = groups[id.group].policy
+        let consequences = tallied(id) { slot in
+            slot.cancelWait(&context)
+            return slot.current.map { slot.handle(.stop(.scaleDown), of: $0.id.number, &context) }
+        }
+        if let consequences { follow(consequences, id, &context) }
+    }
+
+    private mutating func revive(_ id: SlotID, _ context: inout Context) {
+        context.policy = groups[id.group].policy
+        let mayStart = tallied(id) { slot in
+            slot.revive()
+            return slot.hurry(&context)
+        }
+        if mayStart { requestStart(id, &context) }
+    }
+}
