@@ -26,6 +26,7 @@ struct LifeOptions: ParsableArguments {
     @Option(.stopSignal) var stopSignal: [GivenSetting]
     @Option(.stopTimeout) var stopTimeout: [GivenSetting]
     @Option(.startTimeout) var startTimeout: [GivenSetting]
+    @Option(.minReady) var minReady: [GivenSetting]
     @Option(.backoffInitial) var backoffInitial: [GivenSetting]
     @Option(.backoffMax) var backoffMax: [GivenSetting]
     @Option(.maxFailures) var maxFailures: [GivenSetting]

@@ -4,6 +4,8 @@ public enum Action: Hashable, Sendable {
     case start(IncarnationID)
     /// Send the stop signal to the main process. Comes once in an incarnation's life.
     case signal(IncarnationID)
+    /// Send SIGABRT to the main process, in place of the stop signal: a core dump shows where it hung.
+    case abort(IncarnationID)
     /// Send the stop signal to every process left in the cgroup. Comes once, after the main process ended.
     case signalLeftovers(IncarnationID)
     /// Write `cgroup.kill`.

@@ -3,6 +3,8 @@ package struct Context {
     let now: Instant
     var policy: GroupPolicy
     var isStopping: Bool
+    /// When all was told to stop; nil while it was not, or where only a test asks.
+    var stoppingSince: Instant?
     private var immediate: [Action] = []
     private var afterwards: [Action] = []
     /// A wire was moved or a worker grew: the shared tick starts short again.

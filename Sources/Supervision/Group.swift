@@ -14,6 +14,13 @@ struct Group: Hashable, Codable, Sendable {
     /// How many slots hold a ready worker.
     var ready = 0
 
+    /// How many slots had a ready worker that did not fail since.
+    var established = 0
+
+    /// Enough of its workers came up. One that finished and is being started again counts on: a pool of short tasks
+    /// would else never be ready all at once. One that failed does not, until its successor is ready.
+    var isEstablished: Bool { established >= min(policy.minimumReady ?? desired, desired) }
+
     init(index: Int, policy: GroupPolicy) {
         self.policy = policy
         resize(to: policy.workers, index: index)

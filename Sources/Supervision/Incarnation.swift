@@ -12,6 +12,8 @@ public struct Incarnation: Hashable, Codable, Sendable {
         /// Runs, not ready yet.
         case up
         case ready
+        /// Said that it is ending by itself; its grace runs.
+        case leaving
         /// Got the stop signal; its grace runs.
         case draining
         /// `cgroup.kill` was written, the main process is not reaped yet.
@@ -31,6 +33,16 @@ public struct Incarnation: Hashable, Codable, Sendable {
         case started(pid: Int32)
         case startFailed(StartFailure)
         case ready
+        /// `WATCHDOG=1`
+        case alive
+        /// `WATCHDOG_USEC=`: from now on; zero is none.
+        case watchdogInterval(Duration)
+        /// `WATCHDOG=trigger`
+        case broken
+        /// `EXTEND_TIMEOUT_USEC=`: so long from now, where it starts or stops.
+        case extended(Duration)
+        /// `STOPPING=1`
+        case leaving
         /// `memory.events` was read again.
         case counters(MemoryCounters)
         /// The answer to a measurement.
@@ -65,7 +77,7 @@ public struct Incarnation: Hashable, Codable, Sendable {
     /// Which incarnation of which slot.
     public let id: IncarnationID
     /// Where it stands.
-    public private(set) var phase = Phase.starting
+    public internal(set) var phase = Phase.starting
     /// Its main process, once that was started.
     public private(set) var pid: Int32?
     /// When its program was first seen to run.
@@ -73,7 +85,7 @@ public struct Incarnation: Hashable, Codable, Sendable {
     /// When it became ready.
     public private(set) var readyAt: Instant?
     /// The first cause that was acted on; it stays the reason, whatever ends the process.
-    public private(set) var cause: Reason?
+    public internal(set) var cause: Reason?
     /// When its phase is over, if that has an end.
     public private(set) var deadline: Instant?
     /// What it was started for; its group's policy may have changed since.
@@ -81,7 +93,11 @@ public struct Incarnation: Hashable, Codable, Sendable {
     private let conduct: GroupPolicy.Conduct
     /// Where the slot's incarnation before ran, for "was respawned as".
     let predecessor: Int32?
-    private(set) var wire: Tripwire?
+    /// How long it may be silent once it is ready.
+    var watchdog: Duration?
+    /// When it was last heard. Looked at when the deadline comes, so that a ping sets no timer.
+    var lastAlive: Instant?
+    var wire: Tripwire?
     /// A measurement was asked for because the kernel raised an alarm.
     private var alarmed = false
     private var counters = MemoryCounters()
@@ -97,13 +113,14 @@ public struct Incarnation: Hashable, Codable, Sendable {
         self.predecessor = predecessor
         readiness = policy.readiness
         conduct = policy.conduct
+        watchdog = policy.watchdog.flatMap { $0 > .zero ? $0 : nil }
         wire = policy.memoryThreshold.map { Tripwire(threshold: $0, hardLimit: policy.memoryMax) }
     }
 
     /// True until its main process ended or never came to be.
     public var mayRun: Bool {
         switch phase {
-        case .starting, .aborting, .up, .ready, .draining, .killing: true
+        case .starting, .aborting, .up, .ready, .leaving, .draining, .killing: true
         case .lingering, .purging, .removing, .gone: false
         }
     }
@@ -129,13 +146,29 @@ public struct Incarnation: Hashable, Codable, Sendable {
             becomeReady(&context)
             return .ready
 
+        case (.ready, .alive):
+            lastAlive = context.now
+            return nil
+        case (.up, .watchdogInterval(let interval)), (.ready, .watchdogInterval(let interval)):
+            setWatchdog(interval, &context)
+            return nil
+        case (.up, .broken), (.ready, .broken):
+            return missWatchdog(timeout: nil, &context)
+        case (.up, .extended(let time)), (.leaving, .extended(let time)), (.draining, .extended(let time)):
+            extend(by: time, &context)
+            return nil
+        case (.up, .leaving), (.ready, .leaving):
+            leave(&context)
+            return nil
+
         case (.up, .counters(let now)), (.ready, .counters(let now)):
             compare(now, &context)
             return nil
         case (.up, .measured(let measurement)), (.ready, .measured(let measurement)):
             return judge(measurement, &context)
 
-        case (.up, .exited(let exit)), (.ready, .exited(let exit)), (.draining, .exited(let exit)),
+        case (.up, .exited(let exit)), (.ready, .exited(let exit)), (.leaving, .exited(let exit)),
+            (.draining, .exited(let exit)),
             (.killing, .exited(let exit)):
             return end(reason(of: exit), exit: exit, failure: nil, &context)
 
@@ -149,8 +182,8 @@ public struct Incarnation: Hashable, Codable, Sendable {
             return retryRemoval(errno, &context)
 
         // An answer that comes too late, or one that cannot come in this phase: nothing is to be done.
-        case (.starting, _), (.aborting, _), (.up, _), (.ready, _), (.draining, _), (.killing, _),
-            (.lingering, _), (.purging, _), (.removing, _), (.gone, _):
+        case (.starting, _), (.aborting, _), (.up, _), (.ready, _), (.leaving, _), (.draining, _),
+            (.killing, _), (.lingering, _), (.purging, _), (.removing, _), (.gone, _):
             return nil
         }
     }
@@ -173,11 +206,23 @@ public struct Incarnation: Hashable, Codable, Sendable {
             return drain(reason, &context)
         case (.up, .deadline):
             return drain(.startTimeout, &context)
+        case (.ready, .deadline):
+            return lookAtWatchdog(&context)
+        case (.leaving, .stop(let reason)):
+            return stopLeaving(reason, &context)
+        case (.leaving, .deadline):
+            // It said that it ends, and did not.
+            cause = .failed
+            kill(.killing, &context)
+            return .leaving(.failed)
+        case (.draining, .stop):
+            boundExtension(&context)
+            return nil
         case (.up, .look), (.ready, .look):
             context.act(.measureMemory(id))
             return nil
 
-        case (.up, .kill(let reason)), (.ready, .kill(let reason)):
+        case (.up, .kill(let reason)), (.ready, .kill(let reason)), (.leaving, .kill(let reason)):
             cause = reason
             liftWire(&context)
             kill(.killing, &context)
@@ -204,8 +249,8 @@ public struct Incarnation: Hashable, Codable, Sendable {
             return nil
 
         // Stopped or killed already, or nothing to stop, to await or to look at.
-        case (.starting, _), (.aborting, _), (.up, _), (.ready, _), (.draining, _), (.killing, _),
-            (.lingering, _), (.purging, _), (.removing, _), (.gone, _):
+        case (.starting, _), (.aborting, _), (.up, _), (.ready, _), (.leaving, _), (.draining, _),
+            (.killing, _), (.lingering, _), (.purging, _), (.removing, _), (.gone, _):
             return nil
         }
     }
@@ -248,6 +293,9 @@ public struct Incarnation: Hashable, Codable, Sendable {
         readyAt = context.now
         clearDeadline(&context)
         if let pid { context.report(.workerReady(id, pid: pid)) }
+        guard let watchdog else { return }
+        lastAlive = context.now
+        setDeadline(context.now + watchdog, &context)
     }
 
     private mutating func abort(_ reason: Reason, _ context: inout Context) -> Consequence {
@@ -265,7 +313,7 @@ public struct Incarnation: Hashable, Codable, Sendable {
     }
 
     /// Nobody is parked above `high`: a worker that cleans up there is throttled to a standstill.
-    private mutating func liftWire(_ context: inout Context) {
+    mutating func liftWire(_ context: inout Context) {
         guard wire != nil else { return }
         wire = nil
         context.act(.setMemoryHigh(id, nil))
@@ -278,7 +326,7 @@ public struct Incarnation: Hashable, Codable, Sendable {
         setDeadline(context.now + context.policy.stopTimeout + extra, &context)
     }
 
-    private mutating func kill(_ next: Phase, _ context: inout Context) {
+    mutating func kill(_ next: Phase, _ context: inout Context) {
         phase = next
         hasGrace = false
         attempts = 1
@@ -439,12 +487,12 @@ public struct Incarnation: Hashable, Codable, Sendable {
 
     // MARK: Deadlines and reasons
 
-    private mutating func setDeadline(_ instant: Instant, _ context: inout Context) {
+    mutating func setDeadline(_ instant: Instant, _ context: inout Context) {
         deadline = instant
         context.act(.setTimer(.incarnation(id), instant))
     }
 
-    private mutating func clearDeadline(_ context: inout Context) {
+    mutating func clearDeadline(_ context: inout Context) {
         guard deadline != nil else { return }
         deadline = nil
         context.act(.cancelTimer(.incarnation(id)))

@@ -64,6 +64,12 @@ public enum Occurrence: Hashable, Sendable {
     case workerStarted(IncarnationID, pid: Int32, replaces: Int32?)
     case workerReady(IncarnationID, pid: Int32)
     case workerStopping(IncarnationID, pid: Int32, Reason)
+    /// It said that it is ending by itself (`STOPPING=1`).
+    case workerLeaving(IncarnationID, pid: Int32)
+    /// It was silent for longer than its watchdog allows; without a timeout it said itself that it is broken.
+    case workerWatchdog(IncarnationID, pid: Int32, timeout: Duration?)
+    /// What it says of itself (`STATUS=`). Told by the host; nothing is decided on it.
+    case workerStatus(IncarnationID, pid: Int32, String)
     /// A look at a worker's memory that found it below its limit; for the debug log.
     case workerMemoryAlarm(IncarnationID, pid: Int32, MemoryMeasurement, wire: UInt64?)
     case workerMemoryLimit(IncarnationID, pid: Int32, MemoryMeasurement, limit: UInt64)

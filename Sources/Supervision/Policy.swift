@@ -53,6 +53,10 @@ public struct GroupPolicy: Hashable, Codable, Sendable {
     public var backOffMaximum: Duration
     /// Nil never gives up.
     public var intensity: Intensity?
+    /// How many workers must be ready for the group to count as ready; nil is all of them.
+    public var minimumReady: Int?
+    /// How long a ready worker may be silent (`WATCHDOG=1`); nil is for ever. It may ask for another time itself.
+    public var watchdog: Duration?
     /// How many slots a rolling restart may have without a ready worker at a time; less than 1 is 1.
     public var maximumUnavailable: Int
 
@@ -61,7 +65,8 @@ public struct GroupPolicy: Hashable, Codable, Sendable {
         name: String, workers: Int, conduct: Conduct = .program, readiness: Readiness = .whenStarted,
         stopTimeout: Duration = .seconds(8), startTimeout: Duration? = nil, memoryThreshold: UInt64? = nil,
         memoryMax: UInt64? = nil, backOffInitial: Duration = .milliseconds(200),
-        backOffMaximum: Duration = .seconds(30), intensity: Intensity? = nil, maximumUnavailable: Int = 1
+        backOffMaximum: Duration = .seconds(30), intensity: Intensity? = nil, minimumReady: Int? = nil,
+        watchdog: Duration? = nil, maximumUnavailable: Int = 1
     ) {
         self.name = name
         self.workers = workers
@@ -74,6 +79,8 @@ public struct GroupPolicy: Hashable, Codable, Sendable {
         self.backOffInitial = backOffInitial
         self.backOffMaximum = backOffMaximum
         self.intensity = intensity
+        self.minimumReady = minimumReady
+        self.watchdog = watchdog
         self.maximumUnavailable = maximumUnavailable
     }
 }
@@ -105,6 +112,9 @@ public enum Tempo {
     public static let startsInFlight = 32
     /// Incarnations of a slot that still drain, at which a further replacement waits for one to end.
     public static let drainingPerSlot = 2
+    /// How long after a stop of all a worker's `EXTEND_TIMEOUT_USEC` may put off its kill, all told: well below
+    /// the 90 s after which systemd kills a service. Before a stop it may do so without end, as with systemd.
+    public static let shutdownExtension: Duration = .seconds(60)
     /// In a rolling restart, how long a worker that is ready when started must have run before the next is
     /// replaced: a program that cannot work mostly ends at once.
     public static let rollSettling: Duration = .seconds(1)

@@ -22,6 +22,8 @@ package struct Slot: Hashable, Codable, Sendable {
     private var lastRan = 0
     private var lastPID: Int32?
     private var toldOfPace = false
+    /// A worker of it was ready, and none failed since.
+    private var isEstablished = false
 
     init(id: SlotID) {
         self.id = id
@@ -31,13 +33,14 @@ package struct Slot: Hashable, Codable, Sendable {
     struct Standing: Hashable, Sendable {
         var isEmpty: Bool
         var isReady: Bool
+        var isEstablished: Bool
         var needsLook: Bool
     }
 
     var standing: Standing {
         Standing(
             isEmpty: current == nil && departing.isEmpty, isReady: current?.phase == .ready,
-            needsLook: needsLook)
+            isEstablished: isEstablished, needsLook: needsLook)
     }
 
     var needsLook: Bool { current?.needsLook ?? false }
@@ -112,6 +115,12 @@ package struct Slot: Hashable, Codable, Sendable {
     /// It was without a worker by intent and is to have one again.
     mutating func revive() {
         backOff = BackOff()
+    }
+
+    /// It is to have no worker any more.
+    mutating func retire(_ context: inout Context) {
+        cancelWait(&context)
+        isEstablished = false
     }
 
     /// The slot's timer has come.
@@ -190,9 +199,11 @@ package struct Slot: Hashable, Codable, Sendable {
             remember(incarnation)
             switch consequence {
             case .leaving(let reason):
+                if reason.weight == .failure { isEstablished = false }
                 departing.append(incarnation)
                 result.toReplace = (incarnation, reason)
             case .ended(let reason):
+                if reason.weight == .failure { isEstablished = false }
                 departing.append(incarnation)
                 result.toReplace = (incarnation, reason)
                 result.ended = (incarnation, reason)
@@ -200,6 +211,7 @@ package struct Slot: Hashable, Codable, Sendable {
                 break
             case .ready:
                 result.isReady = true
+                isEstablished = true
                 current = incarnation
             case .running, nil:
                 current = incarnation

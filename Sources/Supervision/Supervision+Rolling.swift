@@ -147,7 +147,7 @@ extension Supervision {
     private mutating func retire(_ id: SlotID, _ context: inout Context) {
         context.policy = groups[id.group].policy
         let consequences = tallied(id) { slot in
-            slot.cancelWait(&context)
+            slot.retire(&context)
             return slot.current.map { slot.handle(.stop(.scaleDown), of: $0.id.number, &context) }
         }
         if let consequences { follow(consequences, id, &context) }

@@ -13,6 +13,7 @@ public struct Supervision: Hashable, Codable, Sendable {
     var groups: [Group]
     private var random: SplitMix64
     private var wasReady = false
+    private var stoppingSince: Instant?
     private var startsInFlight = 0
     private var queue = StartQueue()
     private var wireInterval = Tempo.wireTickShortest
@@ -65,6 +66,7 @@ public struct Supervision: Hashable, Codable, Sendable {
     ///   cannot come in its phase, change nothing.
     public mutating func handle(_ event: Event, at now: Instant) -> [Action] {
         var context = Context(now: now, policy: .none, isStopping: isStopping)
+        context.stoppingSince = stoppingSince
         switch event {
         case .begin: begin(&context)
         case .incarnation(let id, let input):
@@ -121,6 +123,7 @@ public struct Supervision: Hashable, Codable, Sendable {
         let result = body(&groups[id.group].slots[id.slot - 1])
         let after = groups[id.group].slots[id.slot - 1].standing
         tally.move(from: before, to: after)
+        groups[id.group].established += (after.isEstablished ? 1 : 0) - (before.isEstablished ? 1 : 0)
         groups[id.group].ready += (after.isReady ? 1 : 0) - (before.isReady ? 1 : 0)
         return result
     }
@@ -243,6 +246,8 @@ public struct Supervision: Hashable, Codable, Sendable {
         guard !isStopping else { return }
         state = .stopping(outcome)
         context.isStopping = true
+        stoppingSince = context.now
+        context.stoppingSince = context.now
         context.report(.supervisorStopping(cause))
         cancelWireTick(&context)
         queue = StartQueue()
@@ -276,7 +281,7 @@ public struct Supervision: Hashable, Codable, Sendable {
             rollOn(&context)
             startWaiting(&context)
             setWireTick(&context)
-            if !wasReady, groups.allSatisfy({ $0.ready >= $0.desired }) {
+            if !wasReady, groups.allSatisfy(\.isEstablished) {
                 wasReady = true
                 context.report(.supervisorReady)
             }

@@ -17,12 +17,39 @@ struct ReadinessTests {
         }
         bench.exit(life(2, 1), 0, after: .seconds(1))
         bench.tell(other, .ready)
-        #expect(bench.occurrences == [.workerReady(other, pid: 103)])
+        // The one that finished was ready before: it holds nothing back.
+        #expect(bench.occurrences == [.workerReady(other, pid: 103), .supervisorReady])
         bench.start(life(2, 2))
-        #expect(bench.occurrences.last == .supervisorReady)
         bench.exit(life(2, 2), 0, after: .seconds(1))
         bench.start(life(2, 3))
         #expect(bench.occurrences.last == .workerReady(life(2, 3), pid: 105))
+    }
+
+    @Test("one that failed holds readiness back until its successor is ready")
+    func failed() {
+        var bench = Bench(GroupPolicy(name: "web", workers: 2, readiness: .whenReported))
+        bench.tell(.begin)
+        for slot in 1...2 { bench.start(life(slot, 1)) }
+        bench.tell(life(1, 1), .ready)
+        bench.exit(life(1, 1), 1)
+        bench.tell(life(2, 1), .ready)
+        #expect(!bench.occurrences.contains(.supervisorReady))
+        bench.tell(.timer(.slot(SlotID(group: 0, slot: 1))), after: .seconds(1))
+        bench.start(life(1, 2))
+        bench.tell(life(1, 2), .ready)
+        #expect(bench.occurrences.contains(.supervisorReady))
+    }
+
+    @Test("with a minimum the supervisor is ready when so many of the group are")
+    func minimum() {
+        var bench = Bench(
+            GroupPolicy(name: "web", workers: 3, readiness: .whenReported, minimumReady: 2))
+        bench.tell(.begin)
+        for slot in 1...3 { bench.start(life(slot, 1)) }
+        bench.tell(life(3, 1), .ready)
+        #expect(!bench.occurrences.contains(.supervisorReady))
+        bench.tell(life(1, 1), .ready)
+        #expect(bench.occurrences.contains(.supervisorReady))
     }
 
     @Test("a worker that reports is ready once, and its start timeout is over")

@@ -66,6 +66,8 @@ public struct GroupConfiguration: Sendable {
     public var stopTimeout: Duration
     /// From the start to readiness; nil is for ever.
     public var startTimeout: Duration?
+    /// How many ready workers make the group ready; nil is all of them.
+    public var minimumReady: Int?
     /// The wait after a first failure; each further one doubles it.
     public var backOffInitial: Duration
     /// The longest wait after failures.
@@ -88,6 +90,7 @@ public struct GroupConfiguration: Sendable {
         name: String? = nil, program: Program, workers: Int, limits: Limits = Limits(),
         stopSignal: Int32 = 15,
         stopTimeout: Duration = .seconds(8), startTimeout: Duration? = nil,
+        minimumReady: Int? = nil,
         backOffInitial: Duration = .milliseconds(200), backOffMaximum: Duration = .seconds(30),
         intensity: GroupPolicy.Intensity? = nil, environment: [String: String] = [:],
         workingDirectory: String? = nil, fileModeMask: UInt32? = nil,
@@ -100,6 +103,7 @@ public struct GroupConfiguration: Sendable {
         self.stopSignal = stopSignal
         self.stopTimeout = stopTimeout
         self.startTimeout = startTimeout
+        self.minimumReady = minimumReady
         self.backOffInitial = backOffInitial
         self.backOffMaximum = backOffMaximum
         self.intensity = intensity
@@ -136,7 +140,7 @@ public struct GroupConfiguration: Sendable {
             readiness: conduct == .sergeant ? .whenReported : .whenStarted, stopTimeout: stopTimeout,
             startTimeout: startTimeout, memoryThreshold: limits.memoryThreshold,
             memoryMax: limits.memoryMax, backOffInitial: backOffInitial, backOffMaximum: backOffMaximum,
-            intensity: intensity)
+            intensity: intensity, minimumReady: minimumReady)
     }
 }
 

@@ -93,6 +93,11 @@ extension Setting {
         "backoff-max", .time, "The longest wait after failures.", standard: "30"
     ) { $0.group.backOffMaximum = $1 }
 
+    package static let minReady = group(
+        "min-ready", .count, "So many ready workers make the group ready; 0 is all of them.",
+        standard: "0"
+    ) { $0.group.minimumReady = $1.limit.map { Int(clamping: $0) } }
+
     package static let maxFailures = group(
         "max-failures", .failureLimit, "Give up after more than N failures within so many seconds.",
         standard: "never"
@@ -130,7 +135,7 @@ extension Setting {
         concurrentWorkers, workerModule, workerClass, command, python, env, envFile,
         workingDirectory, umask, listen,
         maxWorkerMemoryUsage, memoryMax, swapMax, pidsMax,
-        stopSignal, stopTimeout, startTimeout, backoffInitial, backoffMax, maxFailures,
+        stopSignal, stopTimeout, startTimeout, minReady, backoffInitial, backoffMax, maxFailures,
         name, cgroup, logFormat, logLevel, legacyExitCodes,
     ]
 

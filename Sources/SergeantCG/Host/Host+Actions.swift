@@ -8,7 +8,8 @@ extension Host {
     func perform(_ action: Action) {
         switch action {
         case .start(let id): start(id)
-        case .signal(let id): signal(id)
+        case .signal(let id): signal(id, groups[id.group].stopSignal)
+        case .abort(let id): signal(id, SIGABRT)
         case .signalLeftovers(let id): signalLeftovers(id)
         case .kill(let id): kill(id)
         case .watchForEmptiness(let id): watchForEmptiness(id)
@@ -97,9 +98,9 @@ extension Host {
         "could not start \(names.worker(id.slot)): \(reason)"
     }
 
-    func signal(_ id: IncarnationID) {
+    func signal(_ id: IncarnationID, _ signal: Int32) {
         guard let worker = workers[id], let pidfd = worker.process?.pidfd else { return }
-        let result = linux_pidfd_send_signal(pidfd, groups[id.group].stopSignal)
+        let result = linux_pidfd_send_signal(pidfd, signal)
         // ESRCH: it has ended, its exit is on its way.
         if result < 0, result != -ESRCH {
             tell(.hostTrouble(id, sentence: "cannot signal \(names.worker(id.slot)): errno \(-result)"))

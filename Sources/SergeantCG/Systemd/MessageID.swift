@@ -21,6 +21,7 @@ package enum MessageID: String, CaseIterable, Sendable {
     case workerBackoff = "1d6ebe5b72004a179e6a842962dd3cfb"
     case workerPaced = "dc7fb595c81a4029a54aa9091a9e2293"
     case workerWatchdog = "0a9f0c38f80a4e89bd8dcb6cf5b5dcb8"
+    case workerLeaving = "b41c7a5d90e24c0f8a3d6f25e7c9180b"
     case workerStatus = "f3a94566ac3b493c9e52807c52ef4842"
     // A `worker_exited`, apart by what a person asks about.
     case workerFinished = "c8bfcb5b4eeb49d19aa17d47e3d089b2"
@@ -76,7 +77,7 @@ package enum MessageID: String, CaseIterable, Sendable {
         "worker_memory_alarm": .workerMemoryAlarm, "worker_memory_limit": .workerMemoryLimit,
         "worker_oom": .workerOOM, "worker_leftovers": .workerLeftovers, "worker_stuck": .workerStuck,
         "worker_backoff": .workerBackoff, "worker_paced": .workerPaced, "worker_watchdog": .workerWatchdog,
-        "worker_status": .workerStatus,
+        "worker_status": .workerStatus, "worker_leaving": .workerLeaving,
         "group_failed": .groupFailed, "group_scaled": .groupScaled, "roll_started": .rollStarted,
         "roll_ended": .rollEnded,
     ]

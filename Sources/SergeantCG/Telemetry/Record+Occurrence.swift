@@ -42,6 +42,18 @@ extension Record {
             add("cgroup", .text(names.cgroup(id)))
             add("reason", .text(reason.rawValue))
 
+        case .workerLeaving(let id, let pid):
+            self.init(.info, "worker_leaving", "worker(\(pid)) says that it is ending", id, pid, names)
+        case .workerWatchdog(let id, let pid, let timeout):
+            let message =
+                timeout.map { "worker(\(pid)) missed its watchdog of \(Self.seconds($0)) s" }
+                ?? "worker(\(pid)) says that it is broken"
+            self.init(.error, "worker_watchdog", message, id, pid, names)
+            add("timeout_usec", timeout.map { .integer($0.microseconds) })
+        case .workerStatus(let id, let pid, let text):
+            self.init(.info, "worker_status", "worker(\(pid)): \(text)", id, pid, names)
+            add("status", .text(text))
+
         case .workerMemoryAlarm(let id, let pid, let memory, let wire):
             self.init(
                 .debug, "worker_memory_alarm",

@@ -64,6 +64,9 @@ struct Ledger {
         var toldOfPace = false
         var isStaffed = false
         var isReady = false
+        /// A worker of it was ready, and none failed since; and as it was counted last.
+        var isEstablished = false
+        var isCounted = false
         var slid = 0
     }
 
@@ -72,6 +75,7 @@ struct Ledger {
         var failures: [Instant] = []
         var wasReady = false
         var readySlots = 0
+        var established = 0
         var roll: RollAccount?
         var rollTimer: Instant?
 
@@ -313,7 +317,7 @@ struct Ledger {
             if life.hasEnded { life.wasEmptied = true }
         case .counters(let counters):
             if life.isCurrent, life.answered { life.counters = counters }
-        case .ready: break
+        case .ready, .alive, .watchdogInterval, .broken, .extended, .leaving: break
         }
     }
 }

@@ -6,6 +6,7 @@ extension Ledger {
         switch action {
         case .start(let id): try enterStart(id)
         case .signal(let id): try enterSignal(id)
+        case .abort(let id): throw violation(.nothingForTheGone, "abort of \(id), which keeps no watchdog")
         case .signalLeftovers(let id): try enterSignalLeftovers(id)
         case .kill(let id): try enterKill(id)
         case .watchForEmptiness(let id): _ = try life(id, action)

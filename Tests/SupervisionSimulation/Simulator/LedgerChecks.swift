@@ -62,6 +62,10 @@ extension Ledger {
         slots[place].isStaffed = isStaffed
         let isReady = current?.readyAt != nil
         let group = slots[place].id.group
+        if slots[place].isEstablished != slots[place].isCounted {
+            groups[group].established += slots[place].isEstablished ? 1 : -1
+            slots[place].isCounted = slots[place].isEstablished
+        }
         if isReady != slots[place].isReady { groups[group].readySlots += isReady ? 1 : -1 }
         slots[place].isReady = isReady
         let threshold = current?.policy.memoryThreshold
@@ -184,12 +188,14 @@ extension Ledger {
             throw violation(.slidWireWatched, "the tick is set, and no wire is slid")
         }
         try checkRolls()
-        let areReady = groups.allSatisfy { $0.readySlots >= $0.wanted }
+        let areReady = groups.allSatisfy {
+            $0.established >= min($0.policy.minimumReady ?? $0.wanted, $0.wanted)
+        }
         if areReady, !wasReady {
             throw violation(.readiness, "all workers are ready, and the supervisor does not say so")
         }
         if dues.supervisorReady, !areReady {
-            throw violation(.readiness, "the supervisor says ready with \(groups.map(\.readySlots)) ready")
+            throw violation(.readiness, "the supervisor says ready with \(groups.map(\.established)) ready")
         }
     }
 

@@ -43,7 +43,8 @@ extension Ledger {
             }
         case .rollEnded(let group, let end): try enterRollEnd(group, end)
         case .workerOOM: dues.oom = occurrence
-        case .supervisorStarted, .workerMemoryAlarm, .workerLeftovers, .hostTrouble, .hostNotice:
+        case .supervisorStarted, .workerLeaving, .workerWatchdog, .workerStatus, .workerMemoryAlarm,
+            .workerLeftovers, .hostTrouble, .hostNotice:
             break
         }
     }
@@ -89,6 +90,7 @@ extension Ledger {
             throw violation(.readiness, "\(id) is said to be ready at \(event)")
         }
         slots[place].lives[index].readyAt = now
+        slots[place].isEstablished = true
         groups[id.group].wasReady = true
     }
 
@@ -211,6 +213,7 @@ extension Ledger {
     private mutating func leave(_ place: Int, _ index: Int, _ reason: Reason) {
         slots[place].lives[index].isCurrent = false
         slots[place].lives[index].leftAt = now
+        if Self.isFailure(reason) { slots[place].isEstablished = false }
         guard isWanted(slots[place].id) else { return }
         guard !isStopping, dues.cannotRun == nil, dues.stopRequested == nil else { return }
         let group = slots[place].id.group

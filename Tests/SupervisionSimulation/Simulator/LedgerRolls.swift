@@ -39,6 +39,7 @@ extension Ledger {
         for slot in 1..<(layout.sizes[group] + 1) {
             guard let place = layout.place(of: SlotID(group: group, slot: slot)) else { continue }
             touch(place)
+            if slot > after { slots[place].isEstablished = false }
             if slot > before, slot <= after {
                 slots[place].earliest = now
                 slots[place].failures = 0

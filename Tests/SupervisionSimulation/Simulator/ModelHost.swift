@@ -114,7 +114,7 @@ struct ModelHost {
         case .setTimer(let timer, let instant): set(timer, instant)
         case .cancelTimer(let timer): setGeneration(timer)
         case .finish: hasFinished = true
-        case .setMemoryMax, .report: break
+        case .abort, .setMemoryMax, .report: break
         }
     }
 

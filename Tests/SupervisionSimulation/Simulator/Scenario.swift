@@ -109,6 +109,7 @@ struct Scenario: Sendable {
                     maximumFailures: random.pick([0, 1, 5, 20, 200]),
                     window: random.pick([.seconds(1), .seconds(10), .seconds(600)]))
                 : nil,
+            minimumReady: random.pick([nil, nil, 0, 1, 3]),
             maximumUnavailable: random.pick([0, 1, 1, 1, 2, 10]))
     }
 }

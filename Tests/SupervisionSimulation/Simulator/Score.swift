@@ -45,7 +45,8 @@ package struct Score: Sendable {
 /// The kinds of event, each input to an incarnation a kind of its own.
 private enum EventKind: Int, CaseIterable {
     case begin, stop, kill, timer, restart, configure
-    case started, startFailed, ready, counters, measured, exited, emptied, removed, removalFailed
+    case started, startFailed, ready, alive, watchdogInterval, broken, extended, leaving, counters, measured,
+        exited, emptied, removed, removalFailed
 
     var isOfIncarnation: Bool {
         switch self {
@@ -71,6 +72,11 @@ private enum EventKind: Int, CaseIterable {
         case .started: self = .started
         case .startFailed: self = .startFailed
         case .ready: self = .ready
+        case .alive: self = .alive
+        case .watchdogInterval: self = .watchdogInterval
+        case .broken: self = .broken
+        case .extended: self = .extended
+        case .leaving: self = .leaving
         case .counters: self = .counters
         case .measured: self = .measured
         case .exited: self = .exited
@@ -83,17 +89,20 @@ private enum EventKind: Int, CaseIterable {
 
 /// The kinds of action, each occurrence a kind of its own.
 private enum ActionKind: Int, CaseIterable {
-    case start, signal, signalLeftovers, kill, watchForEmptiness, measureMemory, setMemoryHigh
+    case start, signal, abort, signalLeftovers, kill, watchForEmptiness, measureMemory, setMemoryHigh
     case setMemoryMax, observeMemoryEvents, remove, setTimer, cancelTimer, finish
     case supervisorStarted, supervisorReady, supervisorStopping, supervisorStopped, workerStarted,
         workerReady, workerStopping, workerMemoryAlarm, workerMemoryLimit
-    case workerOOM, workerLeftovers, workerExited, workerStuck, workerBackoff, workerPaced, groupFailed,
+    case workerOOM, workerLeftovers, workerExited, workerStuck, workerBackoff, workerPaced, workerLeaving,
+        workerWatchdog,
+        workerStatus, groupFailed,
         groupScaled, rollStarted, rollEnded, hostTrouble, hostNotice
 
     init(_ action: Action) {
         switch action {
         case .start: self = .start
         case .signal: self = .signal
+        case .abort: self = .abort
         case .signalLeftovers: self = .signalLeftovers
         case .kill: self = .kill
         case .watchForEmptiness: self = .watchForEmptiness
@@ -124,6 +133,9 @@ private enum ActionKind: Int, CaseIterable {
         case .workerLeftovers: self = .workerLeftovers
         case .workerExited: self = .workerExited
         case .workerStuck: self = .workerStuck
+        case .workerLeaving: self = .workerLeaving
+        case .workerWatchdog: self = .workerWatchdog
+        case .workerStatus: self = .workerStatus
         case .workerBackoff: self = .workerBackoff
         case .workerPaced: self = .workerPaced
         case .groupFailed: self = .groupFailed
@@ -143,12 +155,13 @@ extension Incarnation.Phase {
         case .aborting: 1
         case .up: 2
         case .ready: 3
-        case .draining: 4
-        case .killing: 5
-        case .lingering: 6
-        case .purging: 7
-        case .removing: 8
-        case .gone: 9
+        case .leaving: 4
+        case .draining: 5
+        case .killing: 6
+        case .lingering: 7
+        case .purging: 8
+        case .removing: 9
+        case .gone: 10
         }
     }
 }

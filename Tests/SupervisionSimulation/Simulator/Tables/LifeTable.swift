@@ -40,6 +40,12 @@ package enum LifeTable {
         ("start failed", .input(.startFailed(StartFailure(isPermanent: false, sentence: "")))),
         ("start failed for good", .input(.startFailed(StartFailure(isPermanent: true, sentence: "")))),
         ("ready", .input(.ready)),
+        ("alive", .input(.alive)),
+        ("watchdog interval", .input(.watchdogInterval(.seconds(20)))),
+        ("watchdog interval 0", .input(.watchdogInterval(.zero))),
+        ("broken", .input(.broken)),
+        ("extended", .input(.extended(.seconds(90)))),
+        ("leaving", .input(.leaving)),
         ("counters as before", .input(.counters(MemoryCounters()))),
         ("counters risen", .input(.counters(MemoryCounters(high: 1, max: 1)))),
         ("measured far below", measured(20, 10)),
@@ -131,6 +137,10 @@ package enum LifeTable {
             Situation(
                 phase: .ready, name: "above the hard limit",
                 policy: changed { $0.memoryMax = 110 * mebibyte }, path: ready),
+            Situation(
+                phase: .ready, name: "with a watchdog", policy: changed { $0.watchdog = .seconds(30) },
+                path: ready),
+            Situation(phase: .leaving, path: ready + [.input(.leaving)]),
             Situation(phase: .draining, path: ready + stop),
             Situation(phase: .killing, path: ready + stop + kill),
             Situation(phase: .killing, name: "killed 4 times", path: ready + stop + kill + retries),
@@ -242,6 +252,7 @@ package enum LifeTable {
         switch action {
         case .start: "start"
         case .signal: "signal"
+        case .abort: "abort"
         case .signalLeftovers: "signal leftovers"
         case .kill: "kill"
         case .watchForEmptiness: "watch for emptiness"
@@ -264,6 +275,8 @@ package enum LifeTable {
         case usual.stopTimeout + Tempo.throttleAllowance: "grace + 2 s"
         case usual.startTimeout: "start timeout"
         case Tempo.killRetry: "2 s"
+        case .seconds(20), .seconds(30): "watchdog"
+        case .seconds(90): "extension"
         default: "\(delay)"
         }
     }
@@ -279,6 +292,9 @@ package enum LifeTable {
         case .workerLeftovers: "leftovers"
         case .workerExited: "exited"
         case .workerStuck: "stuck"
+        case .workerLeaving: "leaving"
+        case .workerWatchdog: "watchdog"
+        case .workerStatus: "status"
         case .workerBackoff: "back-off"
         case .workerPaced: "paced"
         case .supervisorStarted, .supervisorReady, .supervisorStopping, .supervisorStopped, .groupFailed,
