@@ -29,10 +29,15 @@ public final class Supervisor: Sendable {
 
     /// Supervises on this thread until all workers are stopped, and cleans up.
     ///
-    /// - Parameter observers: told of everything that occurs, on this thread; they must not block.
+    /// - Parameters:
+    ///   - observers: told of everything that occurs, on this thread; they must not block.
+    ///   - reload: gives the configuration anew where SIGHUP, or a client of the control socket, asks for it. Nil where
+    ///     there is nothing to read again: SIGHUP is a request to stop then.
     /// - Returns: ``Outcome/stopped`` as asked, or ``Outcome/failed`` where the workers cannot go on.
     /// - Throws: ``SupervisorError`` where it cannot start, and nothing is left behind then.
-    public func run(observers: [any Observer] = []) throws(SupervisorError) -> Outcome {
+    public func run(
+        observers: [any Observer] = [], reload: (() throws(SupervisorError) -> Configuration)? = nil
+    ) throws(SupervisorError) -> Outcome {
         let isFirst = hasRun.withLock { ran in
             defer { ran = true }
             return !ran
@@ -44,20 +49,17 @@ public final class Supervisor: Sendable {
         }
         var all = observers
         if let logger { all.append(SwiftLogObserver(logger)) }
-        let needsLauncher = configuration.groups.contains { group in
-            if case .sergeant = group.program { true } else { false }
-        }
         let sockets = ListeningSockets()
         if configuration.takesPassedSockets { try sockets.takePassed(for: configuration.groups) }
         try OpenFileLimit.check(for: configuration.groups, sockets: sockets.all.count)
-        let programs = try findPrograms()
-        let launcher = needsLauncher ? try LauncherImage() : nil
+        let programs = try GroupPreparation.find(configuration.groups)
         let subtree = try Subtree(configuration)
         do {
-            let outcome = try supervise(subtree, programs, launcher, sockets, all)
+            let outcome = try supervise(subtree, programs, sockets, all, reload)
             giveBack(subtree, all)
             return outcome
         } catch {
+            subtree.killWorkers()
             giveBack(subtree, all)
             throw error
         }
@@ -73,28 +75,23 @@ public final class Supervisor: Sendable {
     // MARK: Parts
 
     private func supervise(
-        _ subtree: Subtree, _ programs: [String], _ launcher: LauncherImage?, _ sockets: ListeningSockets,
-        _ observers: [any Observer]
+        _ subtree: Subtree, _ programs: [GroupPreparation.Program], _ sockets: ListeningSockets,
+        _ observers: [any Observer], _ reread: (() throws(SupervisorError) -> Configuration)?
     ) throws(SupervisorError) -> Outcome {
         // What an earlier supervisor left, workers that hold these sockets too, is gone by now.
         defer { sockets.removeFiles() }
-        try sockets.open(for: configuration.groups)
+        let preparation = GroupPreparation(subtree: subtree, sockets: sockets)
+        let groups = try preparation.prepare(programs)
         if configuration.takesPassedSockets { sockets.store() }
-        let ignored = Signals.ignored()
-        var groups: [GroupHost] = []
-        for (group, executable) in zip(configuration.groups, programs) {
-            var isSergeant = false
-            if case .sergeant = group.program { isSergeant = true }
-            groups.append(
-                try GroupHost(
-                    group, executable: executable, launcher: isSergeant ? launcher?.descriptor.number : nil,
-                    subtree: subtree, sockets: sockets.handed(to: group), resetSignals: ignored))
-        }
+        let reload = reread.map { Reload(configuration, preparation: preparation, read: $0) }
+        // What is told by a part at the end of a turn reaches the observers in the same turn.
+        let parts =
+            [reload].compactMap { $0 as (any LoopPart)? } + observers.compactMap { $0 as? any LoopPart }
         let host = try Host(
             configuration: configuration, subtree: subtree, groups: groups, names: names(subtree),
-            observers: observers, parts: observers.compactMap { $0 as? any LoopPart },
+            observers: observers + [reload].compactMap { $0 as (any Observer)? }, parts: parts,
             stopRequest: stopRequest.number, seed: UInt64.random(in: .min ... .max))
-        return try withExtendedLifetime(launcher) { () throws(SupervisorError) in try host.run() }
+        return try withExtendedLifetime(preparation) { () throws(SupervisorError) in try host.run() }
     }
 
     private func giveBack(_ subtree: Subtree, _ observers: [any Observer]) {
@@ -105,31 +102,7 @@ public final class Supervisor: Sendable {
     }
 
     private func names(_ subtree: Subtree) -> Names {
-        let groups = configuration.groups.map { group in
-            switch group.program {
-            case .command: Names.Group(name: group.name)
-            case .sergeant(let module, let name, _):
-                Names.Group(name: group.name, workerModule: module, workerClass: name)
-            }
-        }
-        return Names(groups: groups, root: subtree.place == "/" ? "" : subtree.place)
-    }
-
-    /// A program that is not there is known before the first worker, and before anything is changed.
-    private func findPrograms() throws(SupervisorError) -> [String] {
-        var found: [String] = []
-        for group in configuration.groups {
-            let program =
-                switch group.program {
-                case .command(let words): words[0]
-                case .sergeant(_, _, let python): python
-                }
-            let path = group.environment["PATH"] ?? getenv("PATH").map { String(cString: $0) }
-            switch ProgramSearch.find(program, path: path, from: group.workingDirectory) {
-            case .found(let executable): found.append(executable)
-            case .failed(let sentence): throw SupervisorError(.cannotRun, sentence)
-            }
-        }
-        return found
+        Names(
+            groups: configuration.groups.map(\.names), root: subtree.place == "/" ? "" : subtree.place)
     }
 }

@@ -46,6 +46,7 @@ struct Sergeantcg: ParsableCommand {
     private static func end(with error: any Error, isLegacy: Bool) -> Never {
         if let code = error as? ExitCode { Glibc.exit(code.rawValue) }
         if let fault = error as? SupervisorError {
+            ServiceNotification.tellFailure(fault)
             complain(fault.description)
             Glibc.exit(fault.exitCode)
         }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Glibc
 internal import SergeantCG
 
 /// `sergeantcg [run]`: groups of workers, one from the command line or several from a file.
@@ -22,7 +23,9 @@ struct Run: ParsableCommand {
         let log = try settings.logFormat.log(
             least: settings.logLevel.record, instance: settings.configuration.name)
         defer { log.finish() }
-        let outcome = try Supervisor(settings.configuration).run(observers: [log, ServiceNotification()])
+        let outcome = try Supervisor(settings.configuration).run(
+            observers: [log, ServiceNotification()],
+            reload: options.isReread ? { () throws(SupervisorError) in try options.reread(limit) } : nil)
         if outcome == .failed, !settings.legacyExitCodes { throw ExitCode(1) }
     }
 }
@@ -60,6 +63,22 @@ struct RunOptions: ParsableArguments {
             throw ValidationError(fault.prefix(1).uppercased() + fault.dropFirst())
         }
         return settings
+    }
+
+    /// There is a file to read again; and a service manager's `reload` is no request to stop, whatever there is.
+    var isReread: Bool { supervisor.config != nil || getenv("NOTIFY_SOCKET") != nil }
+
+    /// Flags and file together, once more.
+    func reread(_ limit: OpenFileLimit?) throws(SupervisorError) -> Configuration {
+        do {
+            var configuration = try settings().configuration
+            for index in configuration.groups.indices { configuration.groups[index].openFileLimit = limit }
+            return configuration
+        } catch let fault as SupervisorError {
+            throw fault
+        } catch {
+            throw SupervisorError(.configuration, "\(error)")
+        }
     }
 
     /// What the groups run is the file's to say: a flag could not say of which group it speaks.

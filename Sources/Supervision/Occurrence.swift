@@ -60,6 +60,12 @@ public enum Occurrence: Hashable, Sendable {
     case supervisorReady
     case supervisorStopping(StopCause)
     case supervisorStopped(Outcome)
+    /// The configuration is read again and what changed is put into effect.
+    case supervisorReloading
+    /// Nil: what changed is in effect. A sentence: nothing was changed, or a part of it failed.
+    case supervisorReloaded(fault: String?)
+    /// The host cannot go on; nothing follows.
+    case supervisorBroken(sentence: String)
     /// `replaces` is the process ID of the slot's incarnation before.
     case workerStarted(IncarnationID, pid: Int32, replaces: Int32?)
     case workerReady(IncarnationID, pid: Int32)

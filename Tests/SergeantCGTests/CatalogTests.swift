@@ -48,6 +48,7 @@ import Testing
         let memory = MemoryMeasurement(current: 2, unreclaimable: 1)
         var result: [Occurrence] = [
             .supervisorStarted, .supervisorReady, .supervisorStopping(.request), .supervisorStopped(.stopped),
+            .supervisorReloading, .supervisorReloaded(fault: nil), .supervisorBroken(sentence: "s"),
             .hostTrouble(nil, sentence: "s"), .hostNotice(sentence: "s"),
             .workerStarted(id, pid: 1, replaces: nil), .workerReady(id, pid: 1),
             .workerStopping(id, pid: 1, .restart),

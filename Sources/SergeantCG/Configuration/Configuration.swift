@@ -43,7 +43,7 @@ public struct Configuration: Sendable {
 }
 
 /// One group: what its workers run, how many there are, and within which limits.
-public struct GroupConfiguration: Sendable {
+public struct GroupConfiguration: Hashable, Sendable {
     /// What a worker is.
     public enum Program: Hashable, Sendable {
         /// Any program: its name or path, and its arguments.
@@ -129,6 +129,15 @@ public struct GroupConfiguration: Sendable {
         }
         let name = kept.isEmpty ? "worker" : String(kept.prefix(64))
         return name == Subtree.supervisorLeaf ? name + "_" : name
+    }
+
+    /// What it is called in words.
+    package var names: Names.Group {
+        switch program {
+        case .command: Names.Group(name: name)
+        case .sergeant(let module, let type, _):
+            Names.Group(name: name, workerModule: module, workerClass: type)
+        }
     }
 
     /// What supervision must know of the group.

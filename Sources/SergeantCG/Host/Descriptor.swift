@@ -12,7 +12,8 @@ package struct Descriptor: ~Copyable, Sendable {
     init(_ result: Int32, operation: String, errno error: Int32) throws(SupervisorError) {
         guard result >= 0 else {
             throw SupervisorError(
-                .system, "cannot \(operation): \(String(cString: strerror(error))) (errno \(error))")
+                .system, "cannot \(operation): \(String(cString: strerror(error))) (errno \(error))",
+                errno: error)
         }
         number = result
     }

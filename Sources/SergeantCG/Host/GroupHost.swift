@@ -86,6 +86,11 @@ final class GroupHost {
         return try body(made.cgroup)
     }
 
+    /// The incarnations of the other are removed through this one.
+    func takePlace(of other: GroupHost) {
+        directory = other.directory
+    }
+
     func makeCgroup(_ leaf: String) throws(CgroupError) -> Cgroup {
         try withDirectory { (group) throws(CgroupError) in try group.makeChild(leaf) }
     }

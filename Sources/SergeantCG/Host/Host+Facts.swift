@@ -6,10 +6,12 @@ internal import Supervision
 /// Kernel facts become events.
 extension Host {
     func takeSignals() {
-        while let signal = signals?.next() {
-            switch signal {
+        while let arrival = signals?.next() {
+            switch arrival.signal {
             case SIGCHLD:
                 childEnded = true
+                continue
+            case SIGHUP where !isFarewell(arrival) && parts.contains(where: { $0.takesHangup() }):
                 continue
             case SIGINT where stopWasAsked: events.append(.kill)
             case SIGQUIT: events.append(.kill)
@@ -20,6 +22,17 @@ extension Host {
             }
             stopWasAsked = true
         }
+    }
+
+    /// A SIGHUP that means the end of the terminal, told by the kernel or by the shell there, is a request to stop; one
+    /// from anybody else asks to read the configuration again (daemon(7)).
+    private func isFarewell(_ arrival: SignalSource.Arrival) -> Bool {
+        if arrival.isFromKernel { return true }
+        guard arrival.sender == getppid() else { return false }
+        let terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC)
+        guard terminal >= 0 else { return false }
+        close(terminal)
+        return true
     }
 
     func takeStopRequest() {

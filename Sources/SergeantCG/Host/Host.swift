@@ -26,8 +26,8 @@ final class Host {
     }
 
     let subtree: Subtree
-    let groups: [GroupHost]
-    let names: Names
+    private(set) var groups: [GroupHost]
+    private(set) var names: Names
     let observers: [any Observer]
     let buffers: [any BufferedObserver]
     let parts: [any LoopPart]
@@ -94,10 +94,13 @@ final class Host {
             try part.join(HostAccess(self, part: index))
             joined += 1
         }
-        return try turn()
+        do throws(SupervisorError) { return try supervise() } catch {
+            tell(.supervisorBroken(sentence: error.description))
+            throw error
+        }
     }
 
-    private func turn() throws(SupervisorError) -> Outcome {
+    private func supervise() throws(SupervisorError) -> Outcome {
         events.append(.begin)
         for notice in subtree.notices { tell(.hostNotice(sentence: notice)) }
         var ready: [UInt64] = []
@@ -129,6 +132,20 @@ final class Host {
         case .process: if let worker = workers.worker(token) { takeExit(worker) }
         case .report: if let worker = workers.worker(token) { takeReports(worker) }
         case .program: if let worker = workers.worker(token) { takeProgramStatus(worker) }
+        }
+    }
+
+    // MARK: Groups
+
+    /// The incarnations that live go on as they were started.
+    func replace(_ group: GroupHost, at index: Int, _ name: Names.Group) {
+        if index == groups.count {
+            groups.append(group)
+            names.groups.append(name)
+        } else {
+            group.takePlace(of: groups[index])
+            groups[index] = group
+            names.groups[index] = name
         }
     }
 

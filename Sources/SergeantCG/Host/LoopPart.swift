@@ -16,6 +16,9 @@ package protocol LoopPart: AnyObject {
     /// A timer of this key has come due.
     func timerIsDue(_ key: UInt32)
 
+    /// SIGHUP came, and not because a terminal ended. True: it is taken, and is no request to stop.
+    func takesHangup() -> Bool
+
     /// All that had come was dealt with, and every occurrence of it was told. Comes at the end of every turn of the
     /// loop, so it costs nothing where there is nothing to do.
     func endTurn()
@@ -27,6 +30,7 @@ package protocol LoopPart: AnyObject {
 extension LoopPart {
     package func descriptorIsReady(_ key: UInt32) {}
     package func timerIsDue(_ key: UInt32) {}
+    package func takesHangup() -> Bool { false }
     package func endTurn() {}
     package func leave() {}
 }
@@ -84,6 +88,11 @@ package struct HostAccess {
     package var supervision: Supervision { host.supervision }
 
     package var names: Names { host.names }
+
+    /// Has workers of this group started by another configuration from now on; a place after the last adds a group.
+    func replace(_ group: GroupHost, at index: Int, _ name: Names.Group) {
+        host.replace(group, at: index, name)
+    }
 
     /// What the host holds of an incarnation; nil where that is gone.
     func worker(_ id: IncarnationID) -> Worker? { host.workers[id] }

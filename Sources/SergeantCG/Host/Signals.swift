@@ -69,13 +69,27 @@ final class SignalSource {
 
     var descriptor: Int32 { signals.number }
 
+    /// A signal that came, and who sent it.
+    struct Arrival {
+        let signal: Int32
+        /// The kernel itself: a key on the terminal, or the terminal's end.
+        let isFromKernel: Bool
+        /// The sender's process ID, where it was a process of our PID namespace.
+        let sender: Int32
+    }
+
     /// The next signal that came; nil where none is left.
-    func next() -> Int32? {
+    func next() -> Arrival? {
         var info = signalfd_siginfo()
         let size = MemoryLayout<signalfd_siginfo>.size
         while true {
             let count = read(signals.number, &info, size)
-            if count == size { return Int32(info.ssi_signo) }
+            if count == size {
+                let kernel: Int32 = 0x80  // SI_KERNEL, sigaction(2)
+                return Arrival(
+                    signal: Int32(info.ssi_signo), isFromKernel: info.ssi_code == kernel,
+                    sender: Int32(bitPattern: info.ssi_pid))
+            }
             if count < 0, errno == EINTR { continue }
             return nil
         }

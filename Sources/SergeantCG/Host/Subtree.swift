@@ -32,7 +32,7 @@ final class Subtree {
     }
 
     /// The groups whose directories are ours to make and remove.
-    private let groups: Set<String>
+    private var groups: Set<String>
     /// Where our root was made, if it is of our making.
     private let parent: String?
 
@@ -77,6 +77,22 @@ final class Subtree {
         }
     }
 
+    /// Makes room for groups that came with another configuration, and enables the controllers they need.
+    func extend(to configuration: Configuration) throws(SupervisorError) {
+        let known = groups
+        groups.formUnion(configuration.groups.map(\.name))
+        try enableControllers(for: configuration)
+        do throws(CgroupError) {
+            let enabled = try root.subtreeControl()
+            for name in try root.children() where known.contains(name) {
+                let group = try root.openChild(name)
+                try group.enable(enabled.subtracting(try group.subtreeControl()))
+            }
+        } catch {
+            throw Self.unusable(error)
+        }
+    }
+
     /// A group's directory, made or found, with its controllers enabled for the workers.
     func openGroup(_ name: String) throws(CgroupError) -> Cgroup {
         let group: Cgroup
@@ -90,6 +106,19 @@ final class Subtree {
         let inherited = try root.subtreeControl()
         try group.enable(inherited.subtracting(try group.subtreeControl()))
         return group
+    }
+
+    /// Kills every worker, for a supervisor that cannot go on; what cannot be killed is found when it is removed.
+    func killWorkers() {
+        do throws(CgroupError) {
+            for child in try root.children() where groups.contains(child) {
+                let group = try root.openChild(child)
+                try group.kill()
+                try group.waitUntilEmpty(timeoutMicroseconds: 5_000_000)
+            }
+        } catch {
+            // The removal that follows meets the same, and says so.
+        }
     }
 
     /// Removes what was made and gives back what was changed.
@@ -435,7 +464,7 @@ final class Subtree {
             sentence += "; move it to another cgroup first, or start the supervisor in a cgroup of its own"
         default: break
         }
-        return SupervisorError(.noUsableCgroup, sentence)
+        return SupervisorError(.noUsableCgroup, sentence, errno: error.errno)
     }
 
     /// What root must do for an ordinary user, as Documentation/admin-guide/cgroup-v2.rst has it, and for the shell

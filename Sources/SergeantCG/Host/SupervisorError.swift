@@ -17,10 +17,14 @@ public struct SupervisorError: Error, Hashable, Sendable, CustomStringConvertibl
     /// One sentence that a person can act on.
     public var description: String
 
+    /// What the kernel said, where it was the kernel; the sentence has it in words.
+    public var errno: Int32?
+
     /// An error with this sentence.
-    public init(_ kind: Kind, _ description: String) {
+    public init(_ kind: Kind, _ description: String, errno: Int32? = nil) {
         self.kind = kind
         self.description = description
+        self.errno = errno
     }
 
     /// sysexits(3): 78 for a bad configuration, 69 for no usable cgroup, 1 else.

@@ -7,6 +7,9 @@ package enum MessageID: String, CaseIterable, Sendable {
     case supervisorReady = "4fd0e0fdb43f45fca7fac5fd0a88107e"
     case supervisorStopping = "93c71d6365c74d0296c28c5405e2a3e0"
     case supervisorStopped = "7b3190e7406648d68d975336e1e8e5fb"
+    case supervisorReloading = "fbd88e33ceb53c56b0ce32b64b81a147"
+    case supervisorReloaded = "18ef741ab08b0f117d6e88260c0ae89a"
+    case supervisorBroken = "cc04f3cdc531113a37091ad55eaa4c2e"
     case supervisorTrouble = "7af6a791d3104ff6a02acb38e75a166e"
     case supervisorNotice = "f64a878f46f54ec29446d7c07a26ff1b"
     case logDropped = "3ce7eee5fde141faa11d757858dc6b9a"
@@ -71,6 +74,8 @@ package enum MessageID: String, CaseIterable, Sendable {
     package static let events: [String: MessageID] = [
         "supervisor_started": .supervisorStarted, "supervisor_ready": .supervisorReady,
         "supervisor_stopping": .supervisorStopping, "supervisor_stopped": .supervisorStopped,
+        "supervisor_reloading": .supervisorReloading, "supervisor_reloaded": .supervisorReloaded,
+        "supervisor_broken": .supervisorBroken,
         "supervisor_trouble": .supervisorTrouble, "supervisor_notice": .supervisorNotice,
         "log_dropped": .logDropped,
         "worker_started": .workerStarted, "worker_ready": .workerReady, "worker_stopping": .workerStopping,

@@ -24,6 +24,14 @@ extension Record {
                 outcome == .stopped ? .info : .critical, "supervisor_stopped",
                 "no more workers to supervise, exiting...",
                 [("cgroup", .text(names.rootPath)), ("version", .text(Version.current))])
+        case .supervisorReloading:
+            self.init(.info, "supervisor_reloading", "the configuration is read again")
+        case .supervisorReloaded(nil):
+            self.init(.info, "supervisor_reloaded", "the configuration is in effect")
+        case .supervisorReloaded(let fault?):
+            self.init(.error, "supervisor_reloaded", "reload failed: \(fault)")
+        case .supervisorBroken(let sentence):
+            self.init(.critical, "supervisor_broken", "cannot go on, the workers are killed: \(sentence)")
 
         case .workerStarted(let id, let pid, let replaces):
             let message =

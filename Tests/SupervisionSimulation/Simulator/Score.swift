@@ -143,7 +143,8 @@ private enum ActionKind: Int, CaseIterable {
         case .rollStarted: self = .rollStarted
         case .rollEnded: self = .rollEnded
         case .hostTrouble: self = .hostTrouble
-        case .hostNotice: self = .hostNotice
+        // The host tells these, never supervision.
+        case .hostNotice, .supervisorReloading, .supervisorReloaded, .supervisorBroken: self = .hostNotice
         }
     }
 }

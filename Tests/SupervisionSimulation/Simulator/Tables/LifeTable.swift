@@ -298,7 +298,8 @@ package enum LifeTable {
         case .workerBackoff: "back-off"
         case .workerPaced: "paced"
         case .supervisorStarted, .supervisorReady, .supervisorStopping, .supervisorStopped, .groupFailed,
-            .groupScaled, .rollStarted, .rollEnded, .hostTrouble, .hostNotice:
+            .groupScaled, .rollStarted, .rollEnded, .hostTrouble, .hostNotice, .supervisorReloading,
+            .supervisorReloaded, .supervisorBroken:
             "\(occurrence)"
         }
     }
