@@ -41,7 +41,9 @@ struct RunOptions: ParsableArguments {
     var command: [String] = []
 
     /// Flags and file together.
-    func settings() throws -> RunSettings {
+    ///
+    /// - Parameter needsProgram: false where it does not matter what the workers of the command line are.
+    func settings(needsProgram: Bool = true) throws -> RunSettings {
         var flags = try workers.given() + limits.given() + life.given() + supervisor.given()
         if let config = supervisor.config {
             try refuseWhatIsTheFile(flags, config)
@@ -50,6 +52,9 @@ struct RunOptions: ParsableArguments {
             }
         }
         if !command.isEmpty { flags.append(try Setting.command.given(.words(command))) }
+        if !needsProgram, !flags.contains(where: { $0.setting.scope == .program }) {
+            flags.append(try Setting.command.given(.words(["worker"])))
+        }
         var settings = RunSettings()
         settings.take(flags)
         var group = GroupSettings()

@@ -94,7 +94,7 @@ struct Ground {
     }
 
     /// systemd marks what it delegates (CGROUP_DELEGATION).
-    private static func isDelegated(_ directory: String) -> Bool {
+    static func isDelegated(_ directory: String) -> Bool {
         for name in ["trusted.delegate", "user.delegate"] {
             var value: UInt8 = 0
             if linux_getxattr(directory, name, &value, 1) == 1, value == UInt8(ascii: "1") { return true }

@@ -329,7 +329,7 @@ final class Subtree {
 
     // MARK: Controllers
 
-    private static func needed(_ configuration: Configuration) -> Controllers {
+    static func needed(_ configuration: Configuration) -> Controllers {
         var needed: Controllers = []
         if configuration.groups.contains(where: \.limits.needMemory) { needed.insert(.memory) }
         if configuration.groups.contains(where: { $0.limits.pidsMax != nil }) { needed.insert(.pids) }
@@ -391,46 +391,55 @@ final class Subtree {
         }
     }
 
-    private static func sentence(
+    static func sentence(
         forMissing missing: Controllers, of available: Controllers, in root: String
     ) -> String {
-        var text =
-            "a limit was asked for that needs the controller '\(missing)', which is missing from "
-            + "\(root)/cgroup.controllers (it has '\(available)'): "
+        "a limit was asked for that needs the controller '\(missing)', which is missing from "
+            + "\(root)/cgroup.controllers (it has '\(available)'): \(remedyForMissingControllers)"
+    }
+
+    /// What a person can do where a controller is not there.
+    static var remedyForMissingControllers: String {
         if access("/sys/fs/cgroup/memory/memory.limit_in_bytes", F_OK) == 0 {
-            text +=
+            return
                 "this host gives it to cgroup v1; boot it with systemd.unified_cgroup_hierarchy=1, or run where "
                 + "cgroup v2 has it"
-        } else if access("/run/systemd/system", F_OK) == 0 {
-            text +=
-                "have it delegated, with Delegate=yes in the unit or `systemd-run --scope -p Delegate=yes …`"
-        } else {
-            text += "enable it in cgroup.subtree_control of the cgroups above, or start the container with it"
         }
-        return text
+        if access("/run/systemd/system", F_OK) == 0 {
+            return
+                "have it delegated, with Delegate=yes in the unit or `systemd-run --scope -p Delegate=yes …`"
+        }
+        return "enable it in cgroup.subtree_control of the cgroups above, or start the container with it"
     }
 
     // MARK: Faults
 
-    private static func checkKernel() throws(SupervisorError) {
+    static var kernelRelease: String? {
         var name = utsname()
-        guard uname(&name) == 0 else { return }
-        let release = withUnsafeBytes(of: name.release) { bytes in
+        guard uname(&name) == 0 else { return nil }
+        return withUnsafeBytes(of: name.release) { bytes in
             String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
         }
+    }
+
+    static func checkKernel() throws(SupervisorError) {
+        guard let release = kernelRelease else { return }
         let numbers = release.split(whereSeparator: { !$0.isNumber }).prefix(2).compactMap { Int($0) }
         guard numbers.count == 2, (numbers[0], numbers[1]) < (5, 19) else { return }
         throw SupervisorError(
             .noUsableCgroup, "Linux 5.19 or later is needed (memory.peak); this is \(release)")
     }
 
+    static func checkParent(_ ground: Ground) throws(SupervisorError) {
+        guard let above = ground.parent, access(above, F_OK) != 0, errno == ENOENT else { return }
+        throw SupervisorError(
+            .noUsableCgroup,
+            "cannot make the cgroup \(ground.directory), for there is no \(above): make that first, with mkdir -p"
+        )
+    }
+
     private static func makeOrOpen(_ ground: Ground) throws(SupervisorError) -> Cgroup {
-        if let above = ground.parent, access(above, F_OK) != 0, errno == ENOENT {
-            throw SupervisorError(
-                .noUsableCgroup,
-                "cannot make the cgroup \(ground.directory), for there is no \(above): make that first, with mkdir -p"
-            )
-        }
+        try checkParent(ground)
         do throws(CgroupError) {
             guard let above = ground.parent else { return try Cgroup.open(ground.directory) }
             let parent = try Cgroup.open(above)
