@@ -13,6 +13,8 @@ struct Service {
     var lines: [String]
     /// What `Delegate=` says. (Said twice, systemd takes both together.)
     var delegate = "yes"
+    /// In place of options and command, where a file has them.
+    var words: [String]?
     /// Lines of `[Unit]`.
     var unitLines: [String] = []
 
@@ -27,7 +29,8 @@ struct Service {
     }
 
     var text: String {
-        let words = [Installed.supervisor, "--log-format", "json"] + options + ["--"] + command
+        let words =
+            [Installed.supervisor, "--log-format", "json"] + (self.words ?? options + ["--"] + command)
         let main = [
             "Type=notify", "ExecStart=\(words.joined(separator: " "))", "Delegate=\(delegate)",
             "KillMode=mixed",
