@@ -25,8 +25,16 @@ public enum OwnPlace {
     /// The path of this process's cgroup from the root of its cgroup namespace, `/a/b`.
     ///
     /// Throws `ENOENT` on a kernel without cgroup v2.
-    public static func find() throws(CgroupError) -> String {
-        let path = "/proc/self/cgroup"
+    public static func find() throws(CgroupError) -> String { try find(in: "/proc/self/cgroup") }
+
+    /// The same of another process. Its number may be another's by now, unless it is a child not yet waited for.
+    ///
+    /// Throws `ENOENT` or `ESRCH` where there is no such process.
+    public static func find(of process: Int32) throws(CgroupError) -> String {
+        try find(in: "/proc/\(process)/cgroup")
+    }
+
+    private static func find(in path: String) throws(CgroupError) -> String {
         guard let place = try KernelFile.readAll(path, { parse($0) }) else {
             throw CgroupError(operation: "find a cgroup v2 in", path: path, errno: ENOENT)
         }

@@ -26,6 +26,8 @@ struct LifeOptions: ParsableArguments {
     @Option(.stopSignal) var stopSignal: [GivenSetting]
     @Option(.stopTimeout) var stopTimeout: [GivenSetting]
     @Option(.startTimeout) var startTimeout: [GivenSetting]
+    @Flag(.notify) var notify: Bool
+    @Option(.watchdog) var watchdog: [GivenSetting]
     @Option(.minReady) var minReady: [GivenSetting]
     @Option(.backoffInitial) var backoffInitial: [GivenSetting]
     @Option(.backoffMax) var backoffMax: [GivenSetting]

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "memory.h"
+#include "notify.h"
 #include "sockets.h"
 #include "worker.h"
 
@@ -382,6 +383,7 @@ static const struct mode {
     {"spin", mode_spin, 0},                              //
     {"variable", mode_variable, 1},                      // NAME
     {"fail-until", mode_fail_until, 1},                  // FILE [CODE]
+    {"notify", mode_notify, 0},                          // STEP…
     {"serve", mode_serve, 0},                            //
     {"connect", mode_connect, 2},                        // FILE tcp HOST PORT | FILE unix PATH
     {"flood", mode_flood, 1},                            // anonymous|shared|threads

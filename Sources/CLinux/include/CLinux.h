@@ -231,3 +231,15 @@ const char *linux_signal_name(int signal);
 
 // The number of CPUs that the calling thread may run on (sched_getaffinity(2)).
 int linux_cpu_count(void);
+
+// What came with a datagram beside its bytes.
+struct linux_notification_extras {
+    bool is_truncated;          // it was longer than the buffer
+    bool lost_descriptors;      // more control data came than there was room for
+    unsigned descriptor_count;  // descriptors that came; all are closed again
+};
+
+// Takes a datagram off a socket with SO_PASSCRED, without waiting. `sender` is the sender's process ID in our PID
+// namespace, or 0 where it has none. Returns the datagram's size as far as it fits, or -errno (-EAGAIN: none is there).
+ssize_t linux_receive_notification(int socket, void *buffer, size_t size, pid_t *sender,
+                                   struct linux_notification_extras *extras);

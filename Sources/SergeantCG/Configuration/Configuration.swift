@@ -66,6 +66,11 @@ public struct GroupConfiguration: Hashable, Sendable {
     public var stopTimeout: Duration
     /// From the start to readiness; nil is for ever.
     public var startTimeout: Duration?
+    /// The workers speak sd_notify(3): each has a `NOTIFY_SOCKET` of its own and is ready when it says so. A `sergeant`
+    /// worker is ready when it is initialised or says so, whichever comes first.
+    public var notify: Bool
+    /// Within which time a worker must say `WATCHDOG=1` again once it is ready, else it is aborted; nil asks for none.
+    public var watchdog: Duration?
     /// How many ready workers make the group ready; nil is all of them.
     public var minimumReady: Int?
     /// The wait after a first failure; each further one doubles it.
@@ -90,7 +95,7 @@ public struct GroupConfiguration: Hashable, Sendable {
         name: String? = nil, program: Program, workers: Int, limits: Limits = Limits(),
         stopSignal: Int32 = 15,
         stopTimeout: Duration = .seconds(8), startTimeout: Duration? = nil,
-        minimumReady: Int? = nil,
+        notify: Bool = false, watchdog: Duration? = nil, minimumReady: Int? = nil,
         backOffInitial: Duration = .milliseconds(200), backOffMaximum: Duration = .seconds(30),
         intensity: GroupPolicy.Intensity? = nil, environment: [String: String] = [:],
         workingDirectory: String? = nil, fileModeMask: UInt32? = nil,
@@ -103,6 +108,8 @@ public struct GroupConfiguration: Hashable, Sendable {
         self.stopSignal = stopSignal
         self.stopTimeout = stopTimeout
         self.startTimeout = startTimeout
+        self.notify = notify
+        self.watchdog = watchdog
         self.minimumReady = minimumReady
         self.backOffInitial = backOffInitial
         self.backOffMaximum = backOffMaximum
@@ -131,6 +138,9 @@ public struct GroupConfiguration: Hashable, Sendable {
         return name == Subtree.supervisorLeaf ? name + "_" : name
     }
 
+    /// The workers have notify sockets: without one they could not serve a watchdog.
+    package var notifies: Bool { notify || watchdog != nil }
+
     /// What it is called in words.
     package var names: Names.Group {
         switch program {
@@ -146,10 +156,11 @@ public struct GroupConfiguration: Hashable, Sendable {
         if case .sergeant = program { conduct = .sergeant }
         return GroupPolicy(
             name: name, workers: workers, conduct: conduct,
-            readiness: conduct == .sergeant ? .whenReported : .whenStarted, stopTimeout: stopTimeout,
+            readiness: conduct == .sergeant || notifies ? .whenReported : .whenStarted,
+            stopTimeout: stopTimeout,
             startTimeout: startTimeout, memoryThreshold: limits.memoryThreshold,
             memoryMax: limits.memoryMax, backOffInitial: backOffInitial, backOffMaximum: backOffMaximum,
-            intensity: intensity, minimumReady: minimumReady)
+            intensity: intensity, minimumReady: minimumReady, watchdog: watchdog)
     }
 }
 

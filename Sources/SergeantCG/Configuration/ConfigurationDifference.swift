@@ -50,6 +50,7 @@ extension GroupConfiguration {
         same.stopSignal = other.stopSignal
         same.stopTimeout = other.stopTimeout
         same.startTimeout = other.startTimeout
+        same.minimumReady = other.minimumReady
         same.backOffInitial = other.backOffInitial
         same.backOffMaximum = other.backOffMaximum
         same.intensity = other.intensity

@@ -84,6 +84,16 @@ extension Setting {
         "start-timeout", .time, "From the start to readiness.", standard: "0, for ever"
     ) { $0.group.startTimeout = $1 == .zero ? nil : $1 }
 
+    package static let notify = group(
+        "notify", .flag, "The workers speak sd_notify: ready when they say so."
+    ) { $0.group.notify = $1 }
+
+    package static let watchdog = group(
+        "watchdog", .time,
+        "Abort a worker that does not say WATCHDOG=1 again within this time; includes --notify.",
+        standard: "0, never"
+    ) { $0.group.watchdog = $1 == .zero ? nil : $1 }
+
     package static let backoffInitial = group(
         "backoff-initial", .time, "The wait after a first failure; doubled after each further one.",
         standard: "200ms"
@@ -135,7 +145,8 @@ extension Setting {
         concurrentWorkers, workerModule, workerClass, command, python, env, envFile,
         workingDirectory, umask, listen,
         maxWorkerMemoryUsage, memoryMax, swapMax, pidsMax,
-        stopSignal, stopTimeout, startTimeout, minReady, backoffInitial, backoffMax, maxFailures,
+        stopSignal, stopTimeout, startTimeout, notify, watchdog, minReady, backoffInitial, backoffMax,
+        maxFailures,
         name, cgroup, logFormat, logLevel, legacyExitCodes,
     ]
 

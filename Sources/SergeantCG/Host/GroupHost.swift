@@ -8,6 +8,7 @@ final class GroupHost {
     let limits: Limits
     let stopSignal: Int32
     let isSergeant: Bool
+    let notifies: Bool
     private let targets: LauncherImage.Targets
     private let subtree: Subtree
     private let program: PreparedProcess
@@ -23,6 +24,7 @@ final class GroupHost {
     ) throws(SupervisorError) {
         name = configuration.name
         limits = configuration.limits
+        notifies = configuration.notifies
         stopSignal = configuration.stopSignal
         self.subtree = subtree
         accountsMemory = subtree.accountsMemory
@@ -34,7 +36,8 @@ final class GroupHost {
             words = LauncherImage.command(python: python, module: module, class: name, targets: targets)
         }
         let place = IncarnationID(group: 0, slot: 0, number: 0)
-        let placeholders = WorkerEnvironment.own(place, names: Names(groups: [], root: ""))
+        let placeholders = WorkerEnvironment.own(
+            place, names: Names(groups: [], root: ""), notifySocket: notifies ? "" : nil)
         var specification = ProcessSpecification(
             executable: executable, arguments: words,
             environment: WorkerEnvironment.shared(configuration, sockets: sockets.map(\.name)) + placeholders)
@@ -46,7 +49,8 @@ final class GroupHost {
         specification.descriptors = sockets.enumerated().map { index, socket in
             .init(source: socket.descriptor, target: ListeningSockets.firstTarget + Int32(index))
         }
-        if !sockets.isEmpty { specification.pidVariables = ["LISTEN_PID"] }
+        if !sockets.isEmpty { specification.pidVariables.append("LISTEN_PID") }
+        if configuration.watchdog != nil { specification.pidVariables.append("WATCHDOG_PID") }
         if let launcher {
             specification.descriptors += [
                 .init(source: 0, target: targets.report), .init(source: launcher, target: targets.source),

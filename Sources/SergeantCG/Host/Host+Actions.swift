@@ -39,6 +39,12 @@ extension Host {
         } catch {
             return fail(id, StartFailure(isPermanent: false, sentence: startSentence(id, error.description)))
         }
+        if group.notifies {
+            do { worker.socket = try makeNotifySocket(id) } catch {
+                return fail(
+                    id, StartFailure(isPermanent: false, sentence: startSentence(id, error.description)))
+            }
+        }
         var childEnd: Int32?
         if group.isSergeant {
             var ends: [Int32] = [-1, -1]
@@ -52,7 +58,9 @@ extension Host {
         defer { if let childEnd { close(childEnd) } }
         do {
             let process = try group.spawn(
-                in: worker.cgroup, environment: WorkerEnvironment.own(id, names: names), report: childEnd)
+                in: worker.cgroup,
+                environment: WorkerEnvironment.own(id, names: names, notifySocket: worker.socket?.path),
+                report: childEnd)
             worker.awaitsProgram = process.statusPipe != nil
             worker.process = consume process
         } catch {
@@ -72,6 +80,7 @@ extension Host {
         if error == 0, let reports = worker.reports?.descriptor.number {
             error = loop.add(reports, .readable, token: Self.token(.report, worker.token))
         }
+        if error == 0, !worker.awaitsProgram { error = listenToNotifications(of: worker) }
         if error == 0, let pipe {
             error = loop.add(pipe, .readable, token: Self.token(.program, worker.token))
         }
@@ -81,6 +90,14 @@ extension Host {
         let reason = "its descriptors cannot be listened to: \(String(cString: strerror(error)))"
         fail(worker.id, StartFailure(isPermanent: false, sentence: startSentence(worker.id, reason)))
         return false
+    }
+
+    /// Only once its program runs, for before that nothing is read there.
+    ///
+    /// - Returns: 0, or the errno.
+    func listenToNotifications(of worker: Worker) -> Int32 {
+        guard let socket = worker.socket?.descriptor.number else { return 0 }
+        return loop.add(socket, .readable, token: Self.token(.notification, worker.token))
     }
 
     func fail(_ id: IncarnationID, _ error: SpawnError) {

@@ -125,6 +125,15 @@ extension Host {
                 worker.awaitsProgram = false
                 events.append(.incarnation(worker.id, .started(pid: pid)))
                 takeReports(worker)
+                let error = listenToNotifications(of: worker)
+                if error != 0 {
+                    tell(
+                        .hostTrouble(
+                            worker.id,
+                            sentence:
+                                "\(names.worker(worker.id.slot)): its notify socket cannot be listened to: errno \(error)"
+                        ))
+                }
             case .failed(let stage, let errno):
                 worker.awaitsProgram = false
                 let error = SpawnError(
@@ -166,7 +175,10 @@ extension Host {
             status = .exited(-1)
         }
         takeReports(worker)
+        // The last words of one that has ended stand before its end.
+        takeNotifications(worker)
         worker.process = nil
+        worker.socket = nil
         var exit = Exit(status: ExitStatus(status), report: worker.reports?.report)
         worker.reports = nil
         do {

@@ -11,7 +11,7 @@ final class Host {
 
     enum Source: UInt8 {
         case signal = 1, stopRequest, timer, watcher, observer, part
-        case process, report, program
+        case process, report, program, notification
     }
 
     enum Timer: Hashable {
@@ -45,6 +45,8 @@ final class Host {
 
     var workers = WorkerTable()
     var watches: [Int32: Watch] = [:]
+    /// Made when the first worker needs it.
+    var notifyDirectory: NotifyDirectory?
     /// For each buffered observer, the descriptor that the loop waits to write to.
     var awaited: [Int32?]
     var startsThisTurn = 0
@@ -89,7 +91,10 @@ final class Host {
     /// Supervises until all is stopped.
     func run() throws(SupervisorError) -> Outcome {
         var joined = 0
-        defer { for part in parts[..<joined].reversed() { part.leave() } }
+        defer {
+            for part in parts[..<joined].reversed() { part.leave() }
+            notifyDirectory?.remove()
+        }
         for (index, part) in parts.enumerated() {
             try part.join(HostAccess(self, part: index))
             joined += 1
@@ -132,6 +137,7 @@ final class Host {
         case .process: if let worker = workers.worker(token) { takeExit(worker) }
         case .report: if let worker = workers.worker(token) { takeReports(worker) }
         case .program: if let worker = workers.worker(token) { takeProgramStatus(worker) }
+        case .notification: if let worker = workers.worker(token) { takeNotifications(worker) }
         }
     }
 

@@ -41,7 +41,8 @@ public struct OpenFileLimit: Hashable, Sendable {
         for group in groups {
             workers += group.workers
             var each: UInt64 = 2
-            if case .sergeant = group.program { each = 3 }
+            if case .sergeant = group.program { each += 1 }
+            if group.notifies { each += 1 }
             needed += 1 + each * UInt64(group.workers)
         }
         guard needed > limit.rlim_cur else { return }

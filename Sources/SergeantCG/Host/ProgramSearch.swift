@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// Finds a program as a shell does, once, before the first worker.

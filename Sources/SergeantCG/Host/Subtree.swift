@@ -93,6 +93,14 @@ final class Subtree {
         }
     }
 
+    /// The root's inode, which no other supervisor's root has at the same time.
+    var number: UInt64 {
+        var status = stat()
+        // Cannot fail for an open descriptor with a valid pointer.
+        _ = fstat(root.descriptor, &status)
+        return UInt64(status.st_ino)
+    }
+
     /// A group's directory, made or found, with its controllers enabled for the workers.
     func openGroup(_ name: String) throws(CgroupError) -> Cgroup {
         let group: Cgroup

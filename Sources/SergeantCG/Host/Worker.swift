@@ -16,6 +16,11 @@ final class Worker {
     var awaitsProgram = false
     var reports: ReportChannel?
     var toldReady = false
+    /// Where its processes say how it stands; nil where its group does not ask for that.
+    var socket: WorkerSocket?
+    /// What it said last of itself.
+    var status: String?
+    var toldNotifyFault = false
     var memoryWatch: Int32?
     var emptinessWatch: Int32?
     /// It is to be told when the cgroup is empty, and there is no watch that would tell.

@@ -31,6 +31,7 @@ package enum WorkerEnvironment {
         if let limit = group.limits.memoryThreshold ?? group.limits.memoryMax {
             result.append("SERGEANT_MEMORY_LIMIT=\(limit)")
         }
+        if let watchdog = group.watchdog { result.append("WATCHDOG_USEC=\(watchdog.microseconds)") }
         if !sockets.isEmpty {
             result.append("LISTEN_FDS=\(sockets.count)")
             result.append("LISTEN_FDNAMES=\(sockets.joined(separator: ":"))")
@@ -39,10 +40,12 @@ package enum WorkerEnvironment {
     }
 
     /// The strings that differ from one incarnation to the next.
-    package static func own(_ id: IncarnationID, names: Names) -> [String] {
-        [
+    package static func own(_ id: IncarnationID, names: Names, notifySocket: String?) -> [String] {
+        var result = [
             "SERGEANT_WORKER=\(names.worker(id.slot))", "SERGEANT_SLOT=\(id.slot.slot)",
             "SERGEANT_INCARNATION=\(id.number)",
         ]
+        if let notifySocket { result.append("NOTIFY_SOCKET=\(notifySocket)") }
+        return result
     }
 }
