@@ -32,7 +32,11 @@ let package = Package(
                 "CLinux", "CSystemd", "CYAML", "CgroupKit", "Supervision",
                 .product(name: "Logging", package: "swift-log"),
             ],
-            resources: [.embedInCode("Launcher/launcher.py")],
+            resources: [
+                .embedInCode("Launcher/launcher.py"),
+                .embedInCode("Control/io.sergeantcg.Supervisor.varlink"),
+                .embedInCode("Control/org.varlink.service.varlink"),
+            ],
             swiftSettings: strict),
         .executableTarget(
             name: "SergeantCommand",

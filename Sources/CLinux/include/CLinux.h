@@ -58,6 +58,7 @@ static const int32_t LINUX_EFD_NONBLOCK = 00004000;
 static const int32_t LINUX_EFD_CLOEXEC = 02000000;
 static const int32_t LINUX_IN_NONBLOCK = 00004000;
 static const int32_t LINUX_IN_CLOEXEC = 02000000;
+static const int32_t LINUX_O_PATH = 010000000;
 static const int32_t LINUX_SOCK_STREAM = 1;
 static const int32_t LINUX_SOCK_DGRAM = 2;
 static const int32_t LINUX_SOCK_SEQPACKET = 5;

@@ -5,24 +5,64 @@ package struct JSONText {
 
     package init() {}
 
+    /// A value of its own, or the next element of an array.
     package mutating func object(_ body: (inout JSONText) -> Void) {
-        bytes.append(UInt8(ascii: "{"))
-        needsComma = false
-        body(&self)
-        bytes.append(UInt8(ascii: "}"))
-        needsComma = true
+        separate()
+        enclose("{", "}", body)
     }
 
     package mutating func member(_ name: String, _ value: Record.Value) {
-        if needsComma { bytes.append(UInt8(ascii: ",")) }
-        string(name)
-        bytes.append(UInt8(ascii: ":"))
+        self.name(name)
         self.value(value)
+        needsComma = true
+    }
+
+    /// Nil writes `null`.
+    package mutating func member(_ name: String, optional value: Record.Value?) {
+        guard let value else { return member(name, verbatim: Array("null".utf8)) }
+        member(name, value)
+    }
+
+    package mutating func member(_ name: String, object body: (inout JSONText) -> Void) {
+        self.name(name)
+        enclose("{", "}", body)
+    }
+
+    package mutating func member(_ name: String, array body: (inout JSONText) -> Void) {
+        self.name(name)
+        enclose("[", "]", body)
+    }
+
+    /// A value that is JSON already.
+    package mutating func member(_ name: String, verbatim value: [UInt8]) {
+        self.name(name)
+        bytes.append(contentsOf: value)
         needsComma = true
     }
 
     package mutating func newline() {
         bytes.append(UInt8(ascii: "\n"))
+        needsComma = false
+    }
+
+    private mutating func separate() {
+        if needsComma { bytes.append(UInt8(ascii: ",")) }
+    }
+
+    private mutating func name(_ name: String) {
+        separate()
+        string(name)
+        bytes.append(UInt8(ascii: ":"))
+    }
+
+    private mutating func enclose(
+        _ start: Unicode.Scalar, _ end: Unicode.Scalar, _ body: (inout JSONText) -> Void
+    ) {
+        bytes.append(UInt8(ascii: start))
+        needsComma = false
+        body(&self)
+        bytes.append(UInt8(ascii: end))
+        needsComma = true
     }
 
     private mutating func value(_ value: Record.Value) {
