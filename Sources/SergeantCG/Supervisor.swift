@@ -49,6 +49,7 @@ public final class Supervisor: Sendable {
         }
         var all = observers
         if let logger { all.append(SwiftLogObserver(logger)) }
+        if configuration.control != .none { all.append(ControlServer(configuration)) }
         let sockets = ListeningSockets()
         if configuration.takesPassedSockets { try sockets.takePassed(for: configuration.groups) }
         try OpenFileLimit.check(for: configuration.groups, sockets: sockets.all.count)

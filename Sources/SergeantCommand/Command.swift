@@ -23,7 +23,7 @@ struct Sergeantcg: ParsableCommand {
             All options:  sergeantcg run --help
             """,
         version: Version.current,
-        subcommands: [Run.self, Check.self, Doctor.self],
+        subcommands: [Run.self, Check.self, Doctor.self, ControlStatus.self, ControlStop.self],
         defaultSubcommand: Run.self)
 
     static func main() {

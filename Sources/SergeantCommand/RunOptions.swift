@@ -43,6 +43,7 @@ struct SupervisorOptions: ParsableArguments {
 
     @Option(.name) var name: [GivenSetting]
     @Option(.cgroup) var cgroup: [GivenSetting]
+    @Option(.control) var control: [GivenSetting]
     @Option(.logFormat) var logFormat: [GivenSetting]
     @Option(.logLevel) var logLevel: [GivenSetting]
     @Flag(.legacyExitCodes) var legacyExitCodes: Bool

@@ -155,7 +155,8 @@ import Testing
 
     private static let samples = [
         "N|auto": "3", "size": "3M", "count": "7", "signal": "INT", "time": "3s", "N/seconds": "5/60",
-        "module": "m", "class": "C", "program": "p", "name": "n", "path": "/p", "NAME=VALUE": "A=b",
+        "module": "m", "class": "C", "program": "p", "name": "n", "path": "/p", "path|none": "/c",
+        "NAME=VALUE": "A=b",
         "file": "/tmp/sergeantcg-test-\(getpid())-variables", "directory": "/d",
         "octal": "027", "address": "unix:///a",
         "auto|text|json|journal": "json",

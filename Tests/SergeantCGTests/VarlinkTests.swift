@@ -25,11 +25,15 @@ import Testing
         "", "{", "}", "[]", "null", "7", #""x""#, "{}", #"{"method":7}"#, #"{"method":"a"}x"#,
         #"{"method":"a",}"#,
         #"{"method":"a" "more":true}"#, #"{"method":"a","more":"yes"}"#, #"{"method":"a","parameters":[]}"#,
-        #"{"method":"a","parameters":{"#, #"{"method":"\"#, #"{"method":"a","parameters":{"x":"\ud800"}}"#,
+        #"{"method":"a","parameters":{"#, #"{"method":"\"#, #"{"method":"\ud800"}"#,
         #"{'method':'a'}"#, #"{"method":"a"}{"method":"b"}"#, "{\"method\":\"a\nb\"}",
     ])
     func whatIsNoCallIsRefused(_ text: String) {
         #expect(call(text) == nil)
+    }
+
+    @Test func aTextThatIsNoneIsNoTextParameter() {
+        #expect(call(#"{"method":"a","parameters":{"x":"\ud800"}}"#)?.parameters["x"] == .other)
     }
 
     @Test func bytesThatAreNoTextAreRefused() {
@@ -46,8 +50,8 @@ import Testing
         }
         let shallow = String(repeating: "[", count: 5) + String(repeating: "]", count: 5)
         #expect(call(#"{"method":"a","parameters":{"x":\#(shallow)}}"#)?.parameters["x"] == .other)
-        #expect(call(#"{"method":"a","parameters":{"x":[[\#(shallow)]]}}"#) != nil)
-        #expect(call(#"{"method":"a","parameters":{"x":[[[\#(shallow)]]]}}"#) == nil)
+        #expect(call(#"{"method":"a","parameters":{"x":[\#(shallow)]}}"#) != nil)
+        #expect(call(#"{"method":"a","parameters":{"x":[[\#(shallow)]]}}"#) == nil)
     }
 
     @Test func aCallThatIsTooLongIsRefused() {
@@ -208,7 +212,7 @@ import Testing
         ]
         var read = 0
         var buffer = MessageBuffer(capacity: VarlinkCall.capacity)
-        for _ in 0..<20_000 {
+        for _ in 0..<10_000 {
             var bytes = models[Int(random.next() % 3)]
             for _ in 0...(random.next() % 4) {
                 let place = Int(random.next() % UInt64(bytes.count))
@@ -237,6 +241,6 @@ import Testing
             if buffer.isOverfull { buffer = MessageBuffer(capacity: VarlinkCall.capacity) }
         }
         // Some damage leaves a call: a method of another name, more space.
-        #expect(read > 1000 && read < 19_000, "\(read)")
+        #expect(read > 500 && read < 9500, "\(read)")
     }
 }

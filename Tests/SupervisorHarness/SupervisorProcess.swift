@@ -383,6 +383,11 @@ package final class SupervisorProcess {
             _ = linux_pidfd_send_signal(pidfd, SIGKILL)
             try waitForExit()
         }
+        // What is left by one that was killed.
+        for parent in ["/run"] + (getenv("XDG_RUNTIME_DIR").map { [String(cString: $0)] } ?? []) {
+            unlink("\(parent)/sergeantcg/\(name)/control")
+            rmdir("\(parent)/sergeantcg/\(name)")
+        }
         try Cgroupfs.clear(root)
     }
 

@@ -12,6 +12,17 @@ public struct Configuration: Sendable {
         case path(String)
     }
 
+    /// Where the control socket is, over which `sergeantcg status` and others reach the supervisor.
+    public enum Control: Hashable, Sendable {
+        /// There is none.
+        case none
+        /// Where the commands look for it, named for the instance: `$RUNTIME_DIRECTORY`, `/run/sergeantcg/NAME`, or
+        /// `$XDG_RUNTIME_DIR/sergeantcg/NAME`. Where it cannot be had, that is said and supervision goes on without.
+        case automatic
+        /// This file, in a directory that exists. Where it cannot be had, the supervisor does not start.
+        case path(String)
+    }
+
     /// The name of an instance that was given none.
     public static let defaultName = "default"
 
@@ -27,18 +38,21 @@ public struct Configuration: Sendable {
     /// Hand the workers the sockets that systemd passed to this process (`LISTEN_FDS`, sd_listen_fds(3)), and take
     /// these variables out of the environment. A guest in another program leaves them alone.
     public var takesPassedSockets: Bool
+    /// Where the control socket is.
+    public var control: Control
 
     /// A configuration is checked when a ``Supervisor`` is made of it, not here.
     public init(
         name: String = Configuration.defaultName, groups: [GroupConfiguration],
         place: Place = .own(movesProcesses: false),
-        handlesSignals: Bool = false, takesPassedSockets: Bool = false
+        handlesSignals: Bool = false, takesPassedSockets: Bool = false, control: Control = .none
     ) {
         self.name = name
         self.groups = groups
         self.place = place
         self.handlesSignals = handlesSignals
         self.takesPassedSockets = takesPassedSockets
+        self.control = control
     }
 }
 

@@ -2,7 +2,8 @@
 package struct RunSettings: Sendable {
     /// As the program wants it: it moves its own process and handles signals.
     package var configuration = Configuration(
-        groups: [], place: .own(movesProcesses: true), handlesSignals: true, takesPassedSockets: true)
+        groups: [], place: .own(movesProcesses: true), handlesSignals: true, takesPassedSockets: true,
+        control: .automatic)
     package var logFormat = LogFormat.auto
     package var logLevel = LogLevel.info
     /// Exit statuses as those of `python3 -m sergeant.supervisor`.

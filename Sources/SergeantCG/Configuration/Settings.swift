@@ -124,6 +124,12 @@ extension Setting {
         "cgroup", .text("path"), "Make the workers' cgroups beneath this one."
     ) { $0.configuration.place = .path($1) }
 
+    package static let control = supervisor(
+        "control", .controlPlace,
+        "The control socket, for status and stop; none leaves it out.",
+        standard: "/run/sergeantcg/NAME/control"
+    ) { $0.configuration.control = $1 }
+
     package static let logFormat = supervisor(
         "log-format", ValueForm<LogFormat>.oneOfThese,
         "auto: to the journal where it is stderr, in colour on a terminal.", standard: "auto"
@@ -147,7 +153,7 @@ extension Setting {
         maxWorkerMemoryUsage, memoryMax, swapMax, pidsMax,
         stopSignal, stopTimeout, startTimeout, notify, watchdog, minReady, backoffInitial, backoffMax,
         maxFailures,
-        name, cgroup, logFormat, logLevel, legacyExitCodes,
+        name, cgroup, control, logFormat, logLevel, legacyExitCodes,
     ]
 
     package static func named(_ name: String) -> Setting? { all.first { $0.name == name } }

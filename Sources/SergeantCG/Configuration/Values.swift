@@ -249,6 +249,18 @@ extension ValueForm where Value == [String: String] {
     }
 }
 
+extension ValueForm where Value == Configuration.Control {
+    package static var controlPlace: Self {
+        Self("path|none") { (text) throws(ValueFault) in
+            if text == "none" { return .none }
+            guard !text.isEmpty, !text.hasSuffix("/") else {
+                throw ValueFault(description: "it takes the path of a socket, or none")
+            }
+            return .path(text)
+        }
+    }
+}
+
 extension ValueForm where Value == [ListenAddress] {
     package static var listenAddresses: Self {
         Self(shape: .texts, placeholder: "address") { (value) throws(ValueFault) in

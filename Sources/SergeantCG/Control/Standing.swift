@@ -79,7 +79,26 @@ package struct Standing: Hashable, Sendable {
                 place.lives.removeAll { $0.number == id.number }
                 if end.reason != .shutdown { place.ends[end.reason, default: 0] += 1 }
             }
+            dropSurplus(id.group)
+        case .workerStatus(let id, _, let text): change(id) { $0.status = text }
+        case .groupScaled(let group, _, let workers): scale(group, to: workers)
         default: break
+        }
+    }
+
+    private mutating func scale(_ group: Int, to workers: Int) {
+        while pools.count <= group { pools.append(Pool(desired: 0, places: [])) }
+        pools[group].desired = workers
+        while pools[group].places.count < workers { pools[group].places.append(Place()) }
+        dropSurplus(group)
+    }
+
+    /// Slots that the group has no more, and whose last worker has ended, are not told of.
+    private mutating func dropSurplus(_ group: Int) {
+        while pools[group].places.count > pools[group].desired,
+            pools[group].places.last?.lives.isEmpty == true
+        {
+            pools[group].places.removeLast()
         }
     }
 

@@ -30,7 +30,7 @@ public struct OpenFileLimit: Hashable, Sendable {
     }
 
     /// The supervisor's own descriptors, and what is open for a moment.
-    private static let own: UInt64 = 16
+    private static let own: UInt64 = 24
 
     /// - Throws: ``SupervisorError`` where the workers need more descriptors than this process may have.
     static func check(for groups: [GroupConfiguration], sockets: Int) throws(SupervisorError) {

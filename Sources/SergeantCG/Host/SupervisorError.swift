@@ -6,6 +6,12 @@ public struct SupervisorError: Error, Hashable, Sendable, CustomStringConvertibl
         case configuration
         /// There is no cgroup v2 that can be used as asked.
         case noUsableCgroup
+        /// Another supervisor holds what this one needs for itself alone.
+        case alreadyRuns
+        /// There is no supervisor to talk to.
+        case unreachable
+        /// There is one, and it is another user's.
+        case notPermitted
         /// A worker's program is missing or cannot be executed.
         case cannotRun
         /// The kernel refused something else that is needed.
@@ -27,11 +33,13 @@ public struct SupervisorError: Error, Hashable, Sendable, CustomStringConvertibl
         self.errno = errno
     }
 
-    /// sysexits(3): 78 for a bad configuration, 69 for no usable cgroup, 1 else.
+    /// sysexits(3): 78 for a bad configuration, 69 for no usable cgroup, one that is taken, or no supervisor to talk to,
+    /// 77 for another user's, 1 else.
     public var exitCode: Int32 {
         switch kind {
         case .configuration: 78
-        case .noUsableCgroup: 69
+        case .noUsableCgroup, .alreadyRuns, .unreachable: 69
+        case .notPermitted: 77
         case .cannotRun, .system: 1
         }
     }

@@ -1,0 +1,296 @@
+internal import CLinux
+internal import CgroupKit
+internal import Glibc
+package import Supervision
+
+/// The control socket: answers calls of the supervisor's own user and of root, a few bytes at a time, on the
+/// supervisor's loop. Without a client it does nothing.
+package final class ControlServer: Observer, LoopPart {
+    /// Connections at once; one more closes the one that was idle the longest.
+    static let mostConnections = 64
+    /// New connections in one turn of the loop.
+    private static let acceptsPerTurn = 16
+    /// Cgroups asked for one answer in one turn of the loop.
+    private static let cgroupsPerTurn = 32
+    /// How long a client may read nothing of what waits for it.
+    private static let patience: Duration = .seconds(10)
+
+    private static let listenerKey: UInt32 = 0
+    private static let patienceTimer: UInt32 = 0
+
+    private let place: Configuration.Control
+    private let name: String
+    private let limits: [Limits]
+    private let board: StatusBoard
+    private var host: HostAccess?
+    private var socket: ControlSocket?
+    /// Given up for a moment where no descriptor is left, so that a caller can be turned away.
+    private var spare: Spare?
+
+    private var connections: [UInt32: ControlConnection] = [:]
+    private var lastKey = ControlServer.listenerKey
+    private var uses: UInt64 = 0
+    /// Connections whose client reads nothing, and since when.
+    private var stuck: [UInt32: Instant] = [:]
+
+    package init(_ configuration: Configuration) {
+        place = configuration.control
+        name = configuration.name
+        limits = configuration.groups.map(\.limits)
+        board = StatusBoard(desired: configuration.groups.map(\.workers))
+    }
+
+    // MARK: The loop
+
+    package func join(_ host: HostAccess) throws(SupervisorError) {
+        let path: ControlPath
+        switch place {
+        case .none: return
+        case .path(let given): path = ControlPath(given: given)
+        case .automatic:
+            guard let found = ControlPath(name: name, user: geteuid()) else {
+                host.tell(.hostNotice(sentence: Self.without("XDG_RUNTIME_DIR names no directory for it")))
+                return
+            }
+            path = found
+        }
+        self.host = host
+        do throws(ControlSocket.Fault) {
+            let made = try ControlSocket(path)
+            socket = made
+            let error = host.listen(to: made.listener.number, .readable, key: Self.listenerKey)
+            guard error == 0 else { throw .failed("cannot listen to it: errno \(error)") }
+            spare = Spare()
+        } catch {
+            leave()
+            switch error {
+            case .living(let pid):
+                let who = pid.map { "the supervisor with PID \($0)" } ?? "another supervisor"
+                throw SupervisorError(
+                    .alreadyRuns,
+                    "\(who) listens on the control socket \(path.path) already: stop it, or give this one --name NAME "
+                        + "or --control PATH")
+            case .failed(let sentence):
+                if path.isGiven {
+                    throw SupervisorError(.system, "no control socket can be had: \(sentence)")
+                }
+                host.tell(.hostNotice(sentence: Self.without(sentence)))
+            }
+        }
+    }
+
+    private static func without(_ reason: String) -> String {
+        "there is no control socket, so status, stop and restart cannot reach this supervisor: \(reason); "
+            + "--control PATH names a place, --control none leaves it out"
+    }
+
+    package func descriptorIsReady(_ key: UInt32) {
+        if key == Self.listenerKey { return accept() }
+        guard let connection = connections[key] else { return }
+        uses += 1
+        connection.lastUse = uses
+        serve(connection)
+        settle(key, connection)
+    }
+
+    package func timerIsDue(_ key: UInt32) {
+        let now = Instant.now()
+        for (key, since) in stuck where now >= since + Self.patience { drop(key) }
+        if let first = stuck.values.min() { host?.setTimer(Self.patienceTimer, at: first + Self.patience) }
+    }
+
+    package func leave() {
+        socket?.remove()
+        socket = nil
+        // Connections stay until the supervisor has given back its cgroups: their end says that all is over.
+        host = nil
+    }
+
+    package func observe(_ occurrence: Occurrence, named names: Names) {
+        board.observe(occurrence, named: names)
+    }
+
+    // MARK: Connections
+
+    private func accept() {
+        guard let socket else { return }
+        for _ in 0..<Self.acceptsPerTurn {
+            let result = linux_accept4(
+                socket.listener.number, LINUX_SOCK_NONBLOCK | LINUX_SOCK_CLOEXEC)
+            switch -result {
+            case EMFILE, ENFILE, ENOBUFS, ENOMEM: return turnAway(socket)
+            case ECONNABORTED, EINTR: continue
+            case _ where result < 0: return
+            default: admit(Descriptor(owning: result))
+            }
+        }
+    }
+
+    /// No descriptor is left. A caller that stays in the queue would wake the loop for ever.
+    private func turnAway(_ socket: ControlSocket) {
+        if let victim = longestIdle { return drop(victim) }
+        spare = nil
+        let result = linux_accept4(socket.listener.number, LINUX_SOCK_CLOEXEC)
+        if result >= 0 { close(result) }
+        spare = Spare()
+    }
+
+    private func admit(_ descriptor: consuming Descriptor) {
+        let peer = UnixSocket.peer(of: descriptor.number)
+        guard let peer, peer.user == 0 || peer.user == geteuid() else {
+            let refusal = VarlinkReply.error(.permissionDenied)
+            // The socket is new: it takes so little at once, or its client is gone.
+            _ = send(
+                descriptor.number, refusal, refusal.count, LINUX_MSG_DONTWAIT | LINUX_MSG_NOSIGNAL)
+            return
+        }
+        if connections.count >= Self.mostConnections {
+            guard let victim = longestIdle else { return }
+            drop(victim)
+        }
+        repeat { lastKey &+= 1 } while lastKey == Self.listenerKey || connections[lastKey] != nil
+        let connection = ControlConnection(descriptor)
+        uses += 1
+        connection.lastUse = uses
+        // A descriptor that epoll does not take cannot be served.
+        guard host?.listen(to: connection.descriptor.number, connection.interest, key: lastKey) == 0 else {
+            return
+        }
+        connections[lastKey] = connection
+    }
+
+    /// Of those that lose nothing they were promised; else of those whose client does not read.
+    private var longestIdle: UInt32? {
+        func oldest(_ keys: some Sequence<UInt32>) -> UInt32? {
+            keys.min { (connections[$0]?.lastUse ?? 0) < (connections[$1]?.lastUse ?? 0) }
+        }
+        return oldest(connections.keys.filter { connections[$0]?.isIdle == true }) ?? oldest(stuck.keys)
+    }
+
+    private func drop(_ key: UInt32) {
+        // Closing it takes it off the loop.
+        connections[key] = nil
+        stuck[key] = nil
+    }
+
+    /// One step: what waits is written, or one call is read and answered.
+    private func serve(_ connection: ControlConnection) {
+        if connection.isWriting {
+            connection.send()
+            if connection.isWriting || connection.isBroken { return }
+        }
+        switch connection.task {
+        case .status(let question): answer(question, connection)
+        case nil:
+            if !connection.hasMessage { connection.receive() }
+            if !connection.isBroken, let message = connection.nextMessage() { take(message, connection) }
+        }
+        connection.send()
+    }
+
+    /// What the loop is to listen for next.
+    private func settle(_ key: UInt32, _ connection: ControlConnection) {
+        if connection.isBroken || connection.isOverfull || connection.isFinished { return drop(key) }
+        follow(key, isWriting: connection.isWriting)
+        let interest: EventLoop.Interest
+        switch connection.task {
+        case .status: interest = .writable
+        // A call that has come whole waits for its turn, which is the next.
+        case nil: interest = connection.isWriting || connection.hasMessage ? .writable : .readable
+        }
+        guard interest != connection.interest else { return }
+        connection.interest = interest
+        if host?.listen(again: connection.descriptor.number, interest, key: key) != 0 { drop(key) }
+    }
+
+    /// A client that reads nothing for a while is let go.
+    private func follow(_ key: UInt32, isWriting: Bool) {
+        guard isWriting else {
+            if stuck.removeValue(forKey: key) != nil, stuck.isEmpty {
+                host?.cancelTimer(Self.patienceTimer)
+            }
+            return
+        }
+        // The loop told that it can be written to: it has read something.
+        let now = Instant.now()
+        if stuck.isEmpty { host?.setTimer(Self.patienceTimer, at: now + Self.patience) }
+        stuck[key] = now
+    }
+
+    // MARK: Calls
+
+    private func take(_ message: [UInt8], _ connection: ControlConnection) {
+        guard let call = VarlinkCall(message) else { return connection.fail() }
+        connection.isOneway = call.oneway
+        do throws(VarlinkError) {
+            try answer(ControlRequest(call), call, connection)
+        } catch {
+            connection.reply(VarlinkReply.error(error))
+        }
+    }
+
+    private func answer(
+        _ request: ControlRequest, _ call: VarlinkCall, _ connection: ControlConnection
+    ) throws(VarlinkError) {
+        guard let host else { return }
+        switch request {
+        case .information:
+            connection.reply(VarlinkReply.result { ControlInterface.information(&$0) })
+        case .description(let interface):
+            guard let text = ControlInterface.description(of: interface) else {
+                throw .interfaceNotFound(interface)
+            }
+            connection.reply(VarlinkReply.result { $0.member("description", .text(text)) })
+        case .status:
+            let question = StatusQuestion(
+                board.standing, names: host.names, instance: name, pid: getpid(), limits: limits)
+            answer(question, connection)
+        case .stop:
+            host.post(.stop)
+            connection.reply(VarlinkReply.result())
+        case .restart:
+            throw .notSupported("this supervisor does not restart workers on request")
+        case .reload:
+            if board.standing.isStopping { throw .stopping }
+            throw .notSupported("this supervisor does not read its configuration again")
+        case .upgrade:
+            if board.standing.isStopping { throw .stopping }
+            throw .notSupported("this supervisor does not replace itself")
+        }
+    }
+
+    private func answer(_ question: StatusQuestion, _ connection: ControlConnection) {
+        var question = question
+        guard let report = question.ask(atMost: Self.cgroupsPerTurn, usage) else {
+            connection.task = .status(question)
+            return
+        }
+        connection.task = nil
+        connection.reply(VarlinkReply.result { report.write(to: &$0) })
+    }
+
+    /// Nil where the incarnation has gone.
+    private func usage(_ id: IncarnationID) -> StatusReport.Usage? {
+        guard let worker = host?.worker(id) else { return nil }
+        var usage = StatusReport.Usage()
+        // What a cgroup does not tell, because the controller is missing or it is being removed, is not known.
+        if let current = try? worker.cgroup.memoryCurrent() {
+            usage.memory = StatusReport.Memory(
+                current: current, unreclaimable: try? worker.cgroup.memoryStat().unreclaimable,
+                peak: try? worker.cgroup.memoryPeak())
+        }
+        usage.cpuMicroseconds = try? worker.cgroup.cpuStat().usageMicroseconds
+        usage.processes = try? worker.cgroup.pidsCurrent()
+        return usage
+    }
+}
+
+/// A descriptor kept for the moment when no other is left.
+private final class Spare {
+    private let descriptor: Descriptor?
+
+    init() {
+        let result = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        descriptor = result >= 0 ? Descriptor(owning: result) : nil
+    }
+}

@@ -1,0 +1,69 @@
+internal import ArgumentParser
+internal import SergeantCG
+
+/// `sergeantcg status`: what runs and what it uses.
+struct ControlStatus: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Show what a supervisor runs and what it uses.")
+
+    enum Question: String, ExpressibleByArgument, CaseIterable {
+        case ready, live
+    }
+
+    @OptionGroup var options: ControlOptions
+
+    @Flag(help: "Print the supervisor's answer as JSON.")
+    var json = false
+
+    @Option(help: "Print nothing; exit status 0 where it is so, else 1. For a container's probes.")
+    var check: Question?
+
+    func run() throws {
+        if let check {
+            guard let report = try? ask().report, check == .live || report.state == .ready else {
+                throw ExitCode(1)
+            }
+            return
+        }
+        let (report, text) = try ask()
+        if json { return print(text) }
+        print(
+            LogLines.escaped(
+                "\(report.name): \(report.state.rawValue), PID \(report.pid), version \(report.version), "
+                    + "cgroup \(report.cgroup)"))
+        print(Self.row("WORKER", "PID", "STATE", "MEMORY", "PEAK", "CPU s", "RESTARTS"))
+        for worker in report.groups.flatMap(\.workers) {
+            print(
+                Self.row(
+                    LogLines.escaped(worker.worker), worker.pid.map { "\($0)" } ?? "-", worker.state.rawValue,
+                    Self.size(worker.memory?.current), Self.size(worker.memory?.peak),
+                    worker.cpuMicroseconds.map { "\($0 / 1_000_000).\($0 / 100_000 % 10)" } ?? "-",
+                    "\(worker.restarts["total"] ?? 0)"))
+        }
+    }
+
+    private func ask() throws -> (report: StatusReport, text: String) {
+        let client = try options.reach()
+        let answer = try client.call("GetStatus").parameters
+        guard let report = StatusReport(json: answer) else {
+            throw SupervisorError(
+                .unreachable, "the supervisor at \(client.path) answered what is no status")
+        }
+        return (report, String(decoding: answer, as: UTF8.self))
+    }
+
+    /// 80 columns where the worker's name has at most 23.
+    private static func row(_ name: String, _ cells: String...) -> String {
+        let widths = [8, 9, 8, 8, 9, 9]
+        let padded = zip(cells, widths).map { cell, width in
+            String(repeating: " ", count: max(1, width - cell.count)) + cell
+        }
+        return name + String(repeating: " ", count: max(0, 23 - name.count)) + padded.joined()
+    }
+
+    private static func size(_ bytes: UInt64?) -> String {
+        guard let bytes else { return "-" }
+        let tenths = bytes * 10 >> 20
+        return "\(tenths / 10).\(tenths % 10)M"
+    }
+}
