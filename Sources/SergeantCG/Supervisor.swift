@@ -85,6 +85,9 @@ public final class Supervisor: Sendable {
         let groups = try preparation.prepare(programs)
         if configuration.takesPassedSockets { sockets.store() }
         let reload = reread.map { Reload(configuration, preparation: preparation, read: $0) }
+        for case let server as ControlServer in observers {
+            server.reload = reload.map { reload in { reload.begin($0) } }
+        }
         // What is told by a part at the end of a turn reaches the observers in the same turn.
         let parts =
             [reload].compactMap { $0 as (any LoopPart)? } + observers.compactMap { $0 as? any LoopPart }

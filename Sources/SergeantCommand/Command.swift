@@ -23,7 +23,10 @@ struct Sergeantcg: ParsableCommand {
             All options:  sergeantcg run --help
             """,
         version: Version.current,
-        subcommands: [Run.self, Check.self, Doctor.self, ControlStatus.self, ControlStop.self],
+        subcommands: [
+            Run.self, Check.self, Doctor.self, ControlStatus.self, ControlStop.self, ControlRestart.self,
+            ControlReload.self,
+        ],
         defaultSubcommand: Run.self)
 
     static func main() {

@@ -135,6 +135,49 @@ extension NativeSupervisor {
             }
         }
 
+        @Test func restartReplacesWorkersAndReturnsThen() throws {
+            try withSupervisor(Self.pair) { supervisor in
+                try supervisor.waitFor("supervisor_ready")
+                let one = try Self.sergeantcg("restart", "sleep-2", "--name", supervisor.name)
+                #expect(one.status == .code(0), "\(one.output)")
+                supervisor.readAvailable()
+                let ends = supervisor.lines.filter { $0.event == "worker_exited" }
+                #expect(ends.map(\.worker) == ["sleep-2"] && ends.first?.reason == "restart")
+                #expect(try Self.sergeantcg("restart", "--name", supervisor.name).status == .code(0))
+                supervisor.readAvailable()
+                #expect(supervisor.lines.count { $0.event == "worker_started" } == 5)
+                let none = try Self.sergeantcg("restart", "sleep-3", "--name", supervisor.name)
+                #expect(none.status == .code(1) && none.output.contains("NoSuchTarget"), "\(none.output)")
+                let again = try Self.sergeantcg("reload", "--name", supervisor.name)
+                #expect(again.status == .code(1) && again.output.contains("--config"), "\(again.output)")
+                #expect(try supervisor.stop() == .code(0))
+            }
+        }
+
+        @Test func reloadReturnsWhenTheFileIsInEffect() throws {
+            let file = "/tmp/sergeantcg-test-\(getpid())-control.yaml"
+            defer { unlink(file) }
+            func write(_ text: String) throws {
+                let stream = try #require(fopen(file, "w"))
+                fputs(text, stream)
+                fclose(stream)
+            }
+            try write("groups: {g: {command: [/bin/sleep, \"600\"]}}\n")
+            try withSupervisor(Launch(["--config", file])) { supervisor in
+                try supervisor.waitFor("supervisor_ready")
+                try write("groups: {g: {command: [/bin/sleep, \"600\"], concurrent-workers: 2}}\n")
+                let done = try Self.sergeantcg("reload", "--name", supervisor.name)
+                #expect(done.status == .code(0), "\(done.output)")
+                try supervisor.waitFor(2, "worker_started")
+                let report = try Self.sergeantcg("status", "--json", "--name", supervisor.name).output
+                #expect(JSONValue.parse(report.utf8)?["groups"]?[0]?["desired"]?.integer == 2, "\(report)")
+                try write("groups: {g: {nonesuch: 1}}\n")
+                let bad = try Self.sergeantcg("reload", "--name", supervisor.name)
+                #expect(bad.status == .code(1) && bad.output.contains("nonesuch"), "\(bad.output)")
+                #expect(try supervisor.stop() == .code(0))
+            }
+        }
+
         /// Nothing that clients do, or leave undone, keeps a worker from being replaced.
         @Test func clientsDoNotHoldUpSupervision() throws {
             try withSupervisor(Self.pair) { supervisor in

@@ -55,8 +55,13 @@ package final class ControlClient {
     }
 
     /// Calls a method of the supervisor's own interface, and waits for the reply.
-    package func call(_ method: String) throws(SupervisorError) -> VarlinkAnswer {
-        let bytes = VarlinkCall(method: "\(ControlInterface.name).\(method)").bytes
+    ///
+    /// - Parameter isQuick: false where the reply comes when workers have done something, however long that takes.
+    package func call(
+        _ method: String, _ parameters: [String: VarlinkCall.Value] = [:], isQuick: Bool = true
+    ) throws(SupervisorError) -> VarlinkAnswer {
+        if !isQuick { waitWithoutLimit() }
+        let bytes = VarlinkCall(method: "\(ControlInterface.name).\(method)", parameters: parameters).bytes
         // A refusal may be there already, and its sender gone: what was sent is of no matter then.
         _ = send(descriptor.number, bytes, bytes.count, LINUX_MSG_NOSIGNAL)
         while true {
@@ -75,11 +80,15 @@ package final class ControlClient {
 
     /// Waits until the supervisor has ended.
     package func waitForEnd() {
-        // Without a limit: workers may take their grace, however long.
+        // Workers may take their grace, however long.
+        waitWithoutLimit()
+        while receive() {}
+    }
+
+    private func waitWithoutLimit() {
         var limit = timeval(tv_sec: 0, tv_usec: 0)
         _ = setsockopt(
             descriptor.number, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        while receive() {}
     }
 
     private func receive() -> Bool {

@@ -6,6 +6,9 @@ final class ControlConnection {
     /// What an answer waits for.
     enum Task {
         case status(StatusQuestion)
+        /// The groups that still roll.
+        case roll(Set<Int>, fault: VarlinkError?)
+        case reload
     }
 
     /// Replies that a client did not read, in bytes, beyond which it is not waited for.

@@ -115,6 +115,10 @@ extension VarlinkError {
         VarlinkError("io.sergeantcg.Supervisor.RollFailed", ["worker": worker, "reason": reason])
     }
 
+    package static func reloadFailed(_ reason: String) -> VarlinkError {
+        VarlinkError("io.sergeantcg.Supervisor.ReloadFailed", ["reason": reason])
+    }
+
     package static let stopping = VarlinkError("io.sergeantcg.Supervisor.Stopping")
 
     package static func notSupported(_ reason: String) -> VarlinkError {

@@ -23,6 +23,9 @@ package final class ControlServer: Observer, LoopPart {
     private let limits: [Limits]
     private let board: StatusBoard
     private var host: HostAccess?
+    /// Reads the configuration again, and tells with nil, or a sentence, when that is done; nil where there is
+    /// nothing to read.
+    var reload: ((@escaping (String?) -> Void) -> Void)?
     private var socket: ControlSocket?
     /// Given up for a moment where no descriptor is left, so that a caller can be turned away.
     private var spare: Spare?
@@ -108,6 +111,12 @@ package final class ControlServer: Observer, LoopPart {
 
     package func observe(_ occurrence: Occurrence, named names: Names) {
         board.observe(occurrence, named: names)
+        switch occurrence {
+        case .rollEnded(let group, let end): note(end, of: group, names)
+        case .supervisorStopping:
+            finish { if case .roll = $0 { VarlinkReply.error(.stopping) } else { nil } }
+        default: break
+        }
     }
 
     // MARK: Connections
@@ -181,6 +190,7 @@ package final class ControlServer: Observer, LoopPart {
         }
         switch connection.task {
         case .status(let question): answer(question, connection)
+        case .roll, .reload: if connection.hasHungUp { connection.fail() }
         case nil:
             if !connection.hasMessage { connection.receive() }
             if !connection.isBroken, let message = connection.nextMessage() { take(message, connection) }
@@ -195,6 +205,8 @@ package final class ControlServer: Observer, LoopPart {
         let interest: EventLoop.Interest
         switch connection.task {
         case .status: interest = .writable
+        // Only a hang-up is told: what else the client asks comes after this.
+        case .roll, .reload: interest = connection.isWriting ? .writable : []
         // A call that has come whole waits for its turn, which is the next.
         case nil: interest = connection.isWriting || connection.hasMessage ? .writable : .readable
         }
@@ -248,14 +260,79 @@ package final class ControlServer: Observer, LoopPart {
         case .stop:
             host.post(.stop)
             connection.reply(VarlinkReply.result())
-        case .restart:
-            throw .notSupported("this supervisor does not restart workers on request")
+        case .restart(let target):
+            if board.standing.isStopping { throw .stopping }
+            let (restart, groups) = try Self.restart(target, host)
+            connection.task = .roll(groups, fault: nil)
+            host.post(.restart(restart))
         case .reload:
             if board.standing.isStopping { throw .stopping }
-            throw .notSupported("this supervisor does not read its configuration again")
+            guard let reload else {
+                throw .notSupported("it was started without --config, so there is nothing to read again")
+            }
+            connection.task = .reload
+            reload { [weak self] fault in
+                let reply = fault.map { VarlinkReply.error(.reloadFailed($0)) } ?? VarlinkReply.result()
+                self?.finish { if case .reload = $0 { reply } else { nil } }
+            }
         case .upgrade:
             if board.standing.isStopping { throw .stopping }
             throw .notSupported("this supervisor does not replace itself")
+        }
+    }
+
+    /// What is to be restarted, and the groups whose rolls that begins.
+    private static func restart(
+        _ target: String?, _ host: HostAccess
+    ) throws(VarlinkError) -> (Restart, Set<Int>) {
+        let supervision = host.supervision
+        let groups = 0..<supervision.groupCount
+        guard let target else { return (.all, Set(groups)) }
+        if let group = groups.first(where: { host.names.group($0) == target }) {
+            return (.group(group), [group])
+        }
+        for group in groups {
+            let prefix = "\(host.names.group(group))-"
+            guard target.hasPrefix(prefix), let number = Int(target.dropFirst(prefix.count)), number >= 1,
+                number <= supervision.group(group)?.desired ?? 0
+            else { continue }
+            let slot = SlotID(group: group, slot: number)
+            if host.names.worker(slot) == target { return (.slot(slot), [group]) }
+        }
+        throw .noSuchTarget(target)
+    }
+
+    private func note(_ end: Occurrence.RollEnd, of group: Int, _ names: Names) {
+        finish { task in
+            guard case .roll(var groups, var fault) = task, groups.remove(group) != nil else { return nil }
+            switch end {
+            case .completed: break
+            case .failed(let id, let reason):
+                fault =
+                    fault ?? .rollFailed(worker: names.worker(id.slot), reason: reason.rawValue)
+            case .stopped: fault = fault ?? .stopping
+            }
+            task = .roll(groups, fault: fault)
+            guard groups.isEmpty else { return nil }
+            return fault.map { VarlinkReply.error($0) } ?? VarlinkReply.result()
+        }
+    }
+
+    /// Answers every client whose task has come to its end.
+    ///
+    /// - Parameter answer: the reply; nil where the task goes on.
+    private func finish(_ answer: (inout ControlConnection.Task) -> [UInt8]?) {
+        for (key, connection) in connections {
+            guard var task = connection.task else { continue }
+            let reply = answer(&task)
+            guard let reply else {
+                if case .roll = task { connection.task = task }
+                continue
+            }
+            connection.task = nil
+            connection.reply(reply)
+            connection.send()
+            settle(key, connection)
         }
     }
 
