@@ -178,7 +178,8 @@ import Testing
             }
         }
         let errors = [
-            VarlinkError.noSuchTarget(""), .rollFailed(worker: "", reason: ""), .stopping, .notSupported(""),
+            VarlinkError.noSuchTarget(""), .rollFailed(worker: "", reason: ""), .reloadFailed(""), .stopping,
+            .notSupported(""),
         ]
         for error in errors {
             let name = error.name.dropFirst(ControlInterface.name.utf8.count + 1)
