@@ -104,7 +104,8 @@ import Testing
         #expect(shared.contains("SERGEANT_MEMORY_LIMIT=1048576"))
         let names = Names(groups: [.init(name: "g")], root: "/r")
         #expect(
-            WorkerEnvironment.own(IncarnationID(group: 0, slot: 3, number: 7), names: names, notifySocket: nil)
+            WorkerEnvironment.own(
+                IncarnationID(group: 0, slot: 3, number: 7), names: names, notifySocket: nil)
                 == ["SERGEANT_WORKER=g-3", "SERGEANT_SLOT=3", "SERGEANT_INCARNATION=7"])
     }
 }

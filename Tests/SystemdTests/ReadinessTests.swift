@@ -5,6 +5,36 @@ import Testing
 /// What systemd is told, and what it makes of it.
 extension Systemd {
     @Suite(.serialized) struct Readiness {
+        /// Active when the workers say that they are ready, here through libsystemd, from a child that ends at once.
+        @Test func activeWhenTheWorkerSaysSo() throws {
+            let service = Service(
+                ["--notify"],
+                command: [
+                    "/bin/sh", "-c", "'sleep 5; systemd-notify --ready --status=late; exec sleep 1000'",
+                ])
+            try withUnit(service) { unit, journal in
+                let before = ContinuousClock.now
+                try unit.start()
+                #expect(ContinuousClock.now - before >= .seconds(5))
+                try journal.waitForLine("supervisor_ready")
+                #expect(try unit.property("StatusText") == "1/1 workers ready")
+            }
+        }
+
+        /// One that never gets ready fails the start, and `systemctl status` says why.
+        @Test func aWorkerThatNeverGetsReadyFailsTheStart() throws {
+            let service = Service(
+                ["--notify", "--start-timeout", "1", "--max-failures", "1/60"],
+                worker: ["notify", "say:STATUS=waiting"], lines: ["Restart=no"])
+            try withUnit(service) { unit, _ in
+                #expect(try unit.systemctl("start", unit.name).status != .code(0))
+                #expect(try unit.property("Result") == "exit-code")
+                #expect(try unit.property("ExecMainStatus") == "1")
+                let (_, status) = try unit.systemctl("status", "--lines=0", unit.name)
+                #expect(status.contains("is given up: 2 failures within 60.00 s"), "\(status)")
+            }
+        }
+
         /// A supervisor whose loop stands still is killed by systemd's watchdog, and started anew.
         @Test func aStuckSupervisorIsStartedAnew() throws {
             let service = Service(
@@ -28,7 +58,7 @@ extension Systemd {
         /// It serves the watchdog for as long as it is asked for: no restart in several intervals of a busy pool.
         @Test func aBusySupervisorIsNotTakenForAStuckOne() throws {
             let service = Service(
-                ["--backoff-initial", "0"], command: ["/bin/sh", "-c", "exit 1"], lines: ["WatchdogSec=2"])
+                ["--backoff-initial", "0"], command: ["/bin/false"], lines: ["WatchdogSec=2"])
             try withUnit(service) { unit, journal in
                 try unit.start()
                 // Ten starts a second at the most: six seconds, three intervals.
