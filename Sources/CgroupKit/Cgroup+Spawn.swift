@@ -11,6 +11,17 @@ public struct PlacedProcess: ~Copyable, Sendable {
     /// `StartStatus`. `nil` if that is sure already. Non-blocking and close-on-exec.
     public let statusPipe: Int32?
 
+    init(pid: Int32, pidfd: Int32, statusPipe: Int32?) {
+        self.pid = pid
+        self.pidfd = pidfd
+        self.statusPipe = statusPipe
+    }
+
+    /// Takes a child whose descriptors are open already, as by another image of this program before exec.
+    package init(adopting pid: Int32, pidfd: Int32, statusPipe: Int32?) {
+        self.init(pid: pid, pidfd: pidfd, statusPipe: statusPipe)
+    }
+
     deinit {
         close(pidfd)
         if let statusPipe { close(statusPipe) }

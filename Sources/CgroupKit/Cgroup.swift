@@ -20,6 +20,11 @@ public struct Cgroup: ~Copyable, Sendable {
         self.descriptor = descriptor
     }
 
+    /// Takes a directory that is open already, as by another image of this program before exec.
+    package init(path: String, adopting descriptor: Int32) {
+        self.init(path: path, owning: descriptor)
+    }
+
     deinit { close(descriptor) }
 
     /// Opens the cgroup at `path`.

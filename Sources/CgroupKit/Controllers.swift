@@ -1,5 +1,5 @@
 /// The controllers that a cgroup may have, as in `cgroup.controllers` and `cgroup.subtree_control`.
-public struct Controllers: OptionSet, Hashable, Sendable, CustomStringConvertible {
+public struct Controllers: OptionSet, Hashable, Codable, Sendable, CustomStringConvertible {
     /// A bit per controller.
     public let rawValue: UInt16
 

@@ -33,10 +33,14 @@ public final class Supervisor: Sendable {
     ///   - observers: told of everything that occurs, on this thread; they must not block.
     ///   - reload: gives the configuration anew where SIGHUP, or a client of the control socket, asks for it. Nil where
     ///     there is nothing to read again: SIGHUP is a request to stop then.
+    ///   - program: what this process runs, if it may be replaced in place by a new version (SIGUSR2); nil for a
+    ///     guest in another program.
+    ///   - arrival: what an image before handed over: it goes on from there and starts nothing.
     /// - Returns: ``Outcome/stopped`` as asked, or ``Outcome/failed`` where the workers cannot go on.
     /// - Throws: ``SupervisorError`` where it cannot start, and nothing is left behind then.
     public func run(
-        observers: [any Observer] = [], reload: (() throws(SupervisorError) -> Configuration)? = nil
+        observers: [any Observer] = [], reload: (() throws(SupervisorError) -> Configuration)? = nil,
+        program: UpgradeProgram? = nil, arrival: UpgradeArrival? = nil
     ) throws(SupervisorError) -> Outcome {
         let isFirst = hasRun.withLock { ran in
             defer { ran = true }
@@ -49,14 +53,20 @@ public final class Supervisor: Sendable {
         }
         var all = observers
         if let logger { all.append(SwiftLogObserver(logger)) }
+        let inheritance = arrival?.state
+        var configuration = configuration
+        if let inheritance { configuration.groups = inheritance.groups }
         if configuration.control != .none { all.append(ControlServer(configuration)) }
-        let sockets = ListeningSockets()
-        if configuration.takesPassedSockets { try sockets.takePassed(for: configuration.groups) }
+        let sockets = ListeningSockets(inheritance?.sockets ?? [])
+        if inheritance == nil, configuration.takesPassedSockets {
+            try sockets.takePassed(for: configuration.groups)
+        }
         try OpenFileLimit.check(for: configuration.groups, sockets: sockets.all.count)
         let programs = try GroupPreparation.find(configuration.groups)
-        let subtree = try Subtree(configuration)
+        let subtree = if let inheritance { Subtree(inheritance.subtree) } else { try Subtree(configuration) }
         do {
-            let outcome = try supervise(subtree, programs, sockets, all, reload)
+            let outcome = try supervise(
+                configuration, subtree, programs, sockets, all, reload, program, inheritance)
             giveBack(subtree, all)
             return outcome
         } catch {
@@ -76,14 +86,16 @@ public final class Supervisor: Sendable {
     // MARK: Parts
 
     private func supervise(
-        _ subtree: Subtree, _ programs: [GroupPreparation.Program], _ sockets: ListeningSockets,
-        _ observers: [any Observer], _ reread: (() throws(SupervisorError) -> Configuration)?
+        _ configuration: Configuration, _ subtree: Subtree, _ programs: [GroupPreparation.Program],
+        _ sockets: ListeningSockets,
+        _ observers: [any Observer], _ reread: (() throws(SupervisorError) -> Configuration)?,
+        _ program: UpgradeProgram?, _ inheritance: UpgradeState?
     ) throws(SupervisorError) -> Outcome {
         // What an earlier supervisor left, workers that hold these sockets too, is gone by now.
         defer { sockets.removeFiles() }
         let preparation = GroupPreparation(subtree: subtree, sockets: sockets)
         let groups = try preparation.prepare(programs)
-        if configuration.takesPassedSockets { sockets.store() }
+        if inheritance == nil, configuration.takesPassedSockets { sockets.store() }
         let reload = reread.map { Reload(configuration, preparation: preparation, read: $0) }
         for case let server as ControlServer in observers {
             server.reload = reload.map { reload in { reload.begin($0) } }
@@ -92,21 +104,30 @@ public final class Supervisor: Sendable {
         let parts =
             [reload].compactMap { $0 as (any LoopPart)? } + observers.compactMap { $0 as? any LoopPart }
         let host = try Host(
-            configuration: configuration, subtree: subtree, groups: groups, names: names(subtree),
+            configuration: configuration, subtree: subtree, groups: groups,
+            names: names(subtree, configuration.groups),
             observers: observers + [reload].compactMap { $0 as (any Observer)? }, parts: parts,
+            sockets: sockets, upgrade: program.map { Upgrade($0) }, inheritance: inheritance,
             stopRequest: stopRequest.number, seed: UInt64.random(in: .min ... .max))
         return try withExtendedLifetime(preparation) { () throws(SupervisorError) in try host.run() }
     }
 
+    /// Says whether this program, with this configuration, could go on with what was handed over.
+    ///
+    /// - Throws: ``SupervisorError`` with the reason why not.
+    public func check(_ arrival: UpgradeArrival) throws(SupervisorError) {
+        _ = try GroupPreparation.find(arrival.state.groups)
+    }
+
     private func giveBack(_ subtree: Subtree, _ observers: [any Observer]) {
-        let names = names(subtree)
+        let names = names(subtree, configuration.groups)
         for fault in subtree.giveBack() {
             for observer in observers { observer.observe(.hostTrouble(nil, sentence: fault), named: names) }
         }
     }
 
-    private func names(_ subtree: Subtree) -> Names {
+    private func names(_ subtree: Subtree, _ groups: [GroupConfiguration]) -> Names {
         Names(
-            groups: configuration.groups.map(\.names), root: subtree.place == "/" ? "" : subtree.place)
+            groups: groups.map(\.names), root: subtree.place == "/" ? "" : subtree.place)
     }
 }

@@ -32,14 +32,19 @@ struct Sergeantcg: ParsableCommand {
     static func main() {
         // First of all: a signal that comes now is a request to stop, not the end of an unwatched process.
         Signals.hold()
-        let arguments = Array(CommandLine.arguments.dropFirst())
+        var arguments = Array(CommandLine.arguments.dropFirst())
         let isLegacy = arguments.prefix { $0 != "--" }.contains("--legacy-exit-codes")
         do {
             try StandardDescriptors.fill()
+            let arrival = try UpgradeArrival.find(&arguments)
             StandardDescriptors.leaveKeyboard()
             let line = try UpstreamArguments.normalised(arguments)
             var command = try Sergeantcg.parseAsRoot(line)
-            try command.run()
+            guard let arrival else { return try command.run() }
+            guard let run = command as? Run else {
+                throw ValidationError("Only a supervisor that runs can be upgraded.")
+            }
+            try run.supervise(after: arrival)
         } catch {
             end(with: error, isLegacy: isLegacy)
         }

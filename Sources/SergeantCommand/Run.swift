@@ -15,17 +15,29 @@ struct Run: ParsableCommand {
     @OptionGroup var options: RunOptions
 
     func run() throws {
+        try supervise(after: nil)
+    }
+
+    /// - Parameter arrival: what an image of this program before us handed over; nil for a start.
+    func supervise(after arrival: UpgradeArrival?) throws {
+        let program = UpgradeProgram(arguments: CommandLine.arguments)
         var settings = try options.settings()
         let limit = OpenFileLimit.raise()
         for index in settings.configuration.groups.indices {
             settings.configuration.groups[index].openFileLimit = limit
         }
+        let pool = try Supervisor(settings.configuration)
+        if let arrival, arrival.task == .check {
+            try pool.check(arrival)
+            return arrival.approve()
+        }
         let log = try settings.logFormat.log(
             least: settings.logLevel.record, instance: settings.configuration.name)
         defer { log.finish() }
-        let outcome = try Supervisor(settings.configuration).run(
+        let outcome = try pool.run(
             observers: [log, ServiceNotification()],
-            reload: options.isReread ? { () throws(SupervisorError) in try options.reread(limit) } : nil)
+            reload: options.isReread ? { () throws(SupervisorError) in try options.reread(limit) } : nil,
+            program: program, arrival: arrival)
         if outcome == .failed, !settings.legacyExitCodes { throw ExitCode(1) }
     }
 }

@@ -27,7 +27,7 @@ public enum Restart: Hashable, Sendable {
 }
 
 /// Timers are named by what they are for; setting one again moves it.
-public enum TimerID: Hashable, Sendable {
+public enum TimerID: Hashable, Codable, Sendable {
     /// The one deadline an incarnation has in its phase: start timeout, grace, or the retry of a kill.
     case incarnation(IncarnationID)
     /// The end of a slot's back-off or pacing.

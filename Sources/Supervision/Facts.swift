@@ -40,7 +40,7 @@ public enum ExitStatus: Hashable, Sendable {
 }
 
 /// What a `sergeant` worker said of its own end, through the launcher.
-public struct WorkerReport: Hashable, Sendable {
+public struct WorkerReport: Hashable, Codable, Sendable {
     /// The worker's return code, 0 to 7; it overrides the process's own status. Nil where `sergeant` itself
     /// could not be imported.
     public var returnCode: Int32?

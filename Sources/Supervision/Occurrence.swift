@@ -58,6 +58,8 @@ public enum Occurrence: Hashable, Sendable {
 
     case supervisorStarted
     case supervisorReady
+    /// The program was replaced in place, and goes on with the workers of this version.
+    case supervisorUpgraded(from: String)
     case supervisorStopping(StopCause)
     case supervisorStopped(Outcome)
     /// The configuration is read again and what changed is put into effect.

@@ -47,7 +47,8 @@ import Testing
         let id = IncarnationID(group: 0, slot: 1, number: 1)
         let memory = MemoryMeasurement(current: 2, unreclaimable: 1)
         var result: [Occurrence] = [
-            .supervisorStarted, .supervisorReady, .supervisorStopping(.request), .supervisorStopped(.stopped),
+            .supervisorStarted, .supervisorReady, .supervisorUpgraded(from: "0"),
+            .supervisorStopping(.request), .supervisorStopped(.stopped),
             .supervisorReloading, .supervisorReloaded(fault: nil), .supervisorBroken(sentence: "s"),
             .hostTrouble(nil, sentence: "s"), .hostNotice(sentence: "s"),
             .workerStarted(id, pid: 1, replaces: nil), .workerReady(id, pid: 1),

@@ -22,6 +22,8 @@ package struct Launch: Sendable {
     /// The arguments of `sergeantcg`. `--log-format json` and `--name` are put before them unless switched off.
     package var arguments: [String]
     package var place = Place.ownCgroup
+    /// The program, if not the one that `SERGEANTCG_BINARY` names.
+    package var binary: String?
     /// Put in place of, or added to, what the test has; nil removes.
     package var environment: [String: String?] = [:]
     /// Delegates its own cgroup to this user, as systemd would; `wrapper` is to become that user.

@@ -49,7 +49,8 @@ package final class SupervisorProcess {
     // MARK: Start
 
     package init(_ launch: Launch) throws {
-        guard let binary = getenv("SERGEANTCG_BINARY").map({ String(cString: $0) }), !binary.isEmpty else {
+        let named = getenv("SERGEANTCG_BINARY").map { String(cString: $0) }
+        guard let binary = launch.binary ?? named, !binary.isEmpty else {
             throw HarnessFailure(
                 "SERGEANTCG_BINARY does not say which program to test: SERGEANTCG_BINARY=$(scripts/build)")
         }

@@ -32,7 +32,7 @@ public struct Configuration: Sendable {
     public var groups: [GroupConfiguration]
     /// Where the workers' cgroups are made.
     public var place: Place
-    /// Take SIGTERM, SIGINT, SIGQUIT and SIGHUP as requests to stop. A guest in another program leaves signals alone.
+    /// Take SIGTERM, SIGINT, SIGQUIT and SIGHUP as requests to stop, SIGUSR2 as one to be upgraded. A guest in another program leaves signals alone.
     /// A program with other threads calls ``Signals/hold()`` first of all, so that none of those takes them.
     public var handlesSignals: Bool
     /// Hand the workers the sockets that systemd passed to this process (`LISTEN_FDS`, sd_listen_fds(3)), and take
@@ -57,9 +57,9 @@ public struct Configuration: Sendable {
 }
 
 /// One group: what its workers run, how many there are, and within which limits.
-public struct GroupConfiguration: Hashable, Sendable {
+public struct GroupConfiguration: Hashable, Codable, Sendable {
     /// What a worker is.
-    public enum Program: Hashable, Sendable {
+    public enum Program: Hashable, Codable, Sendable {
         /// Any program: its name or path, and its arguments.
         case command([String])
         /// A class of the Python framework `sergeant`, run by this interpreter.
@@ -179,7 +179,7 @@ public struct GroupConfiguration: Hashable, Sendable {
 }
 
 /// A worker's limits. Nil is no limit.
-public struct Limits: Hashable, Sendable {
+public struct Limits: Hashable, Codable, Sendable {
     /// `--max-worker-memory-usage`, bytes that reclaim cannot take back: more, and the worker is recycled.
     public var memoryThreshold: UInt64?
     /// `memory.max`, bytes: more, and the kernel kills the worker.

@@ -4,6 +4,7 @@ internal import Supervision
 
 /// What the workers of one group have in common: the directory, the program made ready to run, the limits.
 final class GroupHost {
+    let configuration: GroupConfiguration
     let name: String
     let limits: Limits
     let stopSignal: Int32
@@ -22,6 +23,7 @@ final class GroupHost {
         _ configuration: GroupConfiguration, executable: String, launcher: Int32?, subtree: Subtree,
         sockets: [ListeningSockets.Socket], resetSignals: UInt64
     ) throws(SupervisorError) {
+        self.configuration = configuration
         name = configuration.name
         limits = configuration.limits
         notifies = configuration.notifies

@@ -74,16 +74,7 @@ extension Host {
 
     /// Registers a new worker's descriptors. Without them it could not be supervised, so it must not live.
     func listen(to worker: Worker) -> Bool {
-        guard let pidfd = worker.process?.pidfd else { return false }
-        let pipe = worker.process?.statusPipe
-        var error = loop.add(pidfd, .ended, token: Self.token(.process, worker.token))
-        if error == 0, let reports = worker.reports?.descriptor.number {
-            error = loop.add(reports, .readable, token: Self.token(.report, worker.token))
-        }
-        if error == 0, !worker.awaitsProgram { error = listenToNotifications(of: worker) }
-        if error == 0, let pipe {
-            error = loop.add(pipe, .readable, token: Self.token(.program, worker.token))
-        }
+        let error = register(worker)
         guard error != 0 else { return true }
         kill(worker.id)
         reapFailedStart(worker)
@@ -98,6 +89,21 @@ extension Host {
     func listenToNotifications(of worker: Worker) -> Int32 {
         guard let socket = worker.socket?.descriptor.number else { return 0 }
         return loop.add(socket, .readable, token: Self.token(.notification, worker.token))
+    }
+
+    /// - Returns: 0, or the errno.
+    func register(_ worker: Worker) -> Int32 {
+        guard let pidfd = worker.process?.pidfd else { return EBADF }
+        let pipe = worker.process?.statusPipe
+        var error = loop.add(pidfd, .ended, token: Self.token(.process, worker.token))
+        if error == 0, let reports = worker.reports?.descriptor.number, worker.reports?.isClosed == false {
+            error = loop.add(reports, .readable, token: Self.token(.report, worker.token))
+        }
+        if error == 0, !worker.awaitsProgram { error = listenToNotifications(of: worker) }
+        if error == 0, worker.awaitsProgram, let pipe {
+            error = loop.add(pipe, .readable, token: Self.token(.program, worker.token))
+        }
+        return error
     }
 
     func fail(_ id: IncarnationID, _ error: SpawnError) {

@@ -11,6 +11,9 @@ extension Host {
             case SIGCHLD:
                 childEnded = true
                 continue
+            case SIGUSR2:
+                requestUpgrade()
+                continue
             case SIGHUP where !isFarewell(arrival) && parts.contains(where: { $0.takesHangup() }):
                 continue
             case SIGINT where stopWasAsked: events.append(.kill)
@@ -33,6 +36,15 @@ extension Host {
         guard terminal >= 0 else { return false }
         close(terminal)
         return true
+    }
+
+    private func requestUpgrade() {
+        guard let upgrade else {
+            return tell(
+                .hostNotice(sentence: "SIGUSR2 was received: only the program itself can be upgraded by it"))
+        }
+        // What comes of it is told anyway.
+        upgrade.request { _ in }
     }
 
     func takeStopRequest() {
@@ -202,6 +214,8 @@ extension Host {
             last = pid
             if let worker = workers.first(where: { $0.process?.pid == pid }) {
                 takeExit(worker)
+            } else if let upgrade, upgrade.child == pid {
+                upgrade.takeEnd()
             } else {
                 // 0 or ECHILD: it is gone. Nobody asks how an orphan ended.
                 _ = linux_reap(pid)

@@ -31,6 +31,11 @@ final class Host {
     let observers: [any Observer]
     let buffers: [any BufferedObserver]
     let parts: [any LoopPart]
+    let sockets: ListeningSockets
+    /// Nil for a guest: its program is not ours to replace.
+    let upgrade: Upgrade?
+    /// What the image before us handed over.
+    private let inheritance: UpgradeState?
 
     let loop: EventLoop
     var timers: TimerQueue<Timer>
@@ -55,13 +60,18 @@ final class Host {
 
     init(
         configuration: Configuration, subtree: Subtree, groups: [GroupHost], names: Names,
-        observers: [any Observer], parts: [any LoopPart], stopRequest: Int32, seed: UInt64
+        observers: [any Observer], parts: [any LoopPart], sockets: ListeningSockets,
+        upgrade: Upgrade?, inheritance: UpgradeState?, stopRequest: Int32, seed: UInt64
     ) throws(SupervisorError) {
         self.subtree = subtree
         self.groups = groups
         self.names = names
         self.observers = observers
-        self.parts = parts
+        // Last, so that at the end of a turn all others have done theirs.
+        self.parts = parts + (upgrade.map { [$0] } ?? [])
+        self.sockets = sockets
+        self.upgrade = upgrade
+        self.inheritance = inheritance
         buffers = observers.compactMap { $0 as? any BufferedObserver }
         awaited = buffers.map { _ in nil }
         self.stopRequest = stopRequest
@@ -71,7 +81,7 @@ final class Host {
             throw SupervisorError(.system, error.description)
         }
         signals = configuration.handlesSignals ? try SignalSource() : nil
-        supervision = Supervision(configuration.groups.map(\.policy), seed: seed)
+        supervision = inheritance?.supervision ?? Supervision(configuration.groups.map(\.policy), seed: seed)
 
         try listen(timers.descriptor, .timer)
         try listen(watcher.descriptor, .watcher)
@@ -90,6 +100,7 @@ final class Host {
 
     /// Supervises until all is stopped.
     func run() throws(SupervisorError) -> Outcome {
+        if let inheritance { recallMemories(of: inheritance) }
         var joined = 0
         defer {
             for part in parts[..<joined].reversed() { part.leave() }
@@ -106,8 +117,12 @@ final class Host {
     }
 
     private func supervise() throws(SupervisorError) -> Outcome {
-        events.append(.begin)
-        for notice in subtree.notices { tell(.hostNotice(sentence: notice)) }
+        if let inheritance {
+            try resume(inheritance)
+        } else {
+            events.append(.begin)
+            for notice in subtree.notices { tell(.hostNotice(sentence: notice)) }
+        }
         var ready: [UInt64] = []
         while true {
             startsThisTurn = 0

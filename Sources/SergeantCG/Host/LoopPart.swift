@@ -37,7 +37,7 @@ extension LoopPart {
 
 /// What a part of the loop may see and do.
 package struct HostAccess {
-    private unowned let host: Host
+    unowned let host: Host
     private let part: Int
 
     init(_ host: Host, part: Int) {

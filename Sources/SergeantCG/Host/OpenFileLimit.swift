@@ -1,8 +1,9 @@
 internal import CLinux
 internal import Glibc
+internal import Synchronization
 
 /// How many descriptors a process may have (RLIMIT_NOFILE, getrlimit(2)).
-public struct OpenFileLimit: Hashable, Sendable {
+public struct OpenFileLimit: Hashable, Codable, Sendable {
     /// What the kernel enforces.
     public var soft: UInt64
     /// What the process may raise that to.
@@ -17,16 +18,29 @@ public struct OpenFileLimit: Hashable, Sendable {
     /// Raises the soft limit of this process to the hard one. A supervisor holds two descriptors a worker, three
     /// of a `sergeant` worker; the 1024 that is customary ends at some 300 to 500 of them.
     ///
-    /// - Returns: the limit as it was found, for ``GroupConfiguration/openFileLimit``; nil where nothing was
-    ///   changed.
+    /// - Returns: the limit as it was found, also where it was raised before, for
+    ///   ``GroupConfiguration/openFileLimit``; nil where nothing was changed.
     public static func raise() -> OpenFileLimit? {
+        if let found { return found }
         var found = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &found) == 0,
             found.rlim_cur < found.rlim_max
         else { return nil }
         var raised = rlimit(rlim_cur: found.rlim_max, rlim_max: found.rlim_max)
         guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &raised) == 0 else { return nil }
-        return OpenFileLimit(soft: UInt64(found.rlim_cur), hard: UInt64(found.rlim_max))
+        let before = OpenFileLimit(soft: UInt64(found.rlim_cur), hard: UInt64(found.rlim_max))
+        raisedFrom.withLock { $0 = before }
+        return before
+    }
+
+    private static let raisedFrom = Mutex<OpenFileLimit?>(nil)
+
+    /// The limit before it was raised, by this image of the program or one before; nil where it was not.
+    static var found: OpenFileLimit? { raisedFrom.withLock { $0 } }
+
+    /// What the image before found. It raised the limit, and exec keeps it raised.
+    static func recall(_ found: OpenFileLimit?) {
+        raisedFrom.withLock { $0 = found }
     }
 
     /// The supervisor's own descriptors, and what is open for a moment.

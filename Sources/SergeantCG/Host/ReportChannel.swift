@@ -33,6 +33,37 @@ package struct ReportChannel: ~Copyable {
         self.descriptor = descriptor
     }
 
+    /// What it has read until now, for another image of this program.
+    package struct Memory: Codable {
+        var descriptor: Int32
+        var buffer: Data
+        var taken: Int
+        var messages: Int
+        var isReady: Bool
+        var report: WorkerReport?
+        var fault: String?
+        var isClosed: Bool
+    }
+
+    package var memory: Memory {
+        Memory(
+            descriptor: descriptor.number, buffer: Data(buffer), taken: taken, messages: messages,
+            isReady: isReady,
+            report: report, fault: fault, isClosed: isClosed)
+    }
+
+    /// Goes on reading where another image stopped.
+    package init(_ memory: Memory) {
+        descriptor = Descriptor(owning: memory.descriptor)
+        buffer = Array(memory.buffer)
+        taken = memory.taken
+        messages = memory.messages
+        isReady = memory.isReady
+        report = memory.report
+        fault = memory.fault
+        isClosed = memory.isClosed
+    }
+
     /// Reads what is there, without waiting. After a fault nothing more is read.
     package mutating func drain() {
         withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 1) { chunk in

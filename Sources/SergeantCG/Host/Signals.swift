@@ -1,13 +1,13 @@
 internal import CLinux
 internal import Glibc
 
-/// The signals that ask the supervisor to stop, as a descriptor instead of as interruptions.
+/// The signals that ask the supervisor to stop, or to be upgraded, as a descriptor instead of as interruptions.
 public enum Signals {
     /// SIGRTMIN+3: how podman, with `--systemd=always`, and systemd-nspawn ask a container's PID 1 to stop
     /// (systemd(1), SIGNALS).
     private static let halt: Int32 = 37
 
-    /// SIGTERM, ``halt``, and of SIGINT, SIGQUIT and SIGHUP those that whoever started us did not have us ignore:
+    /// SIGTERM, ``halt``, and of SIGINT, SIGQUIT, SIGHUP and SIGUSR2 (an upgrade in place) those that whoever started us did not have us ignore:
     /// nohup(1) and a shell's background jobs mean it.
     static var asked: sigset_t {
         var set = sigset_t()
@@ -16,7 +16,7 @@ public enum Signals {
         sigaddset(&set, SIGTERM)
         sigaddset(&set, halt)
         let ignored = ignored()
-        for signal in [SIGINT, SIGQUIT, SIGHUP] where ignored & (1 << UInt64(signal - 1)) == 0 {
+        for signal in [SIGINT, SIGQUIT, SIGHUP, SIGUSR2] where ignored & (1 << UInt64(signal - 1)) == 0 {
             sigaddset(&set, signal)
         }
         if adoptsOrphans { sigaddset(&set, SIGCHLD) }

@@ -20,7 +20,7 @@ final class Subtree {
     private(set) var notices: [String] = []
 
     /// What was changed, and how to give it back.
-    private enum Change {
+    fileprivate enum Change: Codable {
         case madeRoot(parent: String, name: String)
         case enabled(in: String, Controllers)
         /// Above our own subtree, beside those that were there then.
@@ -99,6 +99,37 @@ final class Subtree {
         // Cannot fail for an open descriptor with a valid pointer.
         _ = fstat(root.descriptor, &status)
         return UInt64(status.st_ino)
+    }
+
+    /// All that must be known of it to go on with it, and to give it back, in another image of this program.
+    struct Memory: Codable {
+        var root: Int32
+        fileprivate var place: String
+        fileprivate var path: String
+        fileprivate var parent: String?
+        fileprivate var groups: Set<String>
+        fileprivate var accountsMemory: Bool
+        fileprivate var changes: [Change]
+        fileprivate var succeedsKilled: Bool
+        fileprivate var moved: Set<Int32>
+    }
+
+    var memory: Memory {
+        Memory(
+            root: root.descriptor, place: place, path: root.path, parent: parent, groups: groups,
+            accountsMemory: accountsMemory, changes: changes, succeedsKilled: succeedsKilled, moved: moved)
+    }
+
+    /// Takes up what another image of this program had: it is ours, locked and prepared.
+    init(_ memory: Memory) {
+        root = Cgroup(path: memory.path, adopting: memory.root)
+        place = memory.place
+        parent = memory.parent
+        groups = memory.groups
+        accountsMemory = memory.accountsMemory
+        changes = memory.changes
+        succeedsKilled = memory.succeedsKilled
+        moved = memory.moved
     }
 
     /// A group's directory, made or found, with its controllers enabled for the workers.

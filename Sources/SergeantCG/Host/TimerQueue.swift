@@ -34,6 +34,11 @@ package struct TimerQueue<ID: Hashable>: ~Copyable {
         current[id] = nil
     }
 
+    /// All that are set, in no order.
+    package var pending: [(id: ID, deadline: Instant)] {
+        heap.filter { current[$0.id] == $0.generation }.map { ($0.id, $0.deadline) }
+    }
+
     /// The next timer that is due, taken out.
     package mutating func next(due now: Instant) -> ID? {
         dropStale()

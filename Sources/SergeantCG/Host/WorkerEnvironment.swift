@@ -8,7 +8,7 @@ package enum WorkerEnvironment {
     package static let withheld: Set<String> = [
         "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
         "LISTEN_PIDFDID", "FDSTORE", "MAINPID", "MANAGERPID", "SERGEANT_WORKER", "SERGEANT_SLOT",
-        "SERGEANT_INCARNATION", "SERGEANT_MEMORY_LIMIT",
+        "SERGEANT_INCARNATION", "SERGEANT_MEMORY_LIMIT", UpgradeArrival.variable,
     ]
 
     /// The strings that are the same for every worker of a group.

@@ -21,6 +21,8 @@ struct WorkerTable {
         return worker
     }
 
+    var all: [Worker] { workers.compactMap { $0 } }
+
     func first(where matches: (Worker) -> Bool) -> Worker? {
         workers.lazy.compactMap { $0 }.first(where: matches)
     }

@@ -5,6 +5,7 @@ package import Supervision
 package enum MessageID: String, CaseIterable, Sendable {
     case supervisorStarted = "9f5c18e906214ea3b5aebe81de784643"
     case supervisorReady = "4fd0e0fdb43f45fca7fac5fd0a88107e"
+    case supervisorUpgraded = "1b27c453f6c0400198c8a9b650bf193b"
     case supervisorStopping = "93c71d6365c74d0296c28c5405e2a3e0"
     case supervisorStopped = "7b3190e7406648d68d975336e1e8e5fb"
     case supervisorReloading = "fbd88e33ceb53c56b0ce32b64b81a147"
@@ -73,6 +74,7 @@ package enum MessageID: String, CaseIterable, Sendable {
     /// By the name of the event in the log.
     package static let events: [String: MessageID] = [
         "supervisor_started": .supervisorStarted, "supervisor_ready": .supervisorReady,
+        "supervisor_upgraded": .supervisorUpgraded,
         "supervisor_stopping": .supervisorStopping, "supervisor_stopped": .supervisorStopped,
         "supervisor_reloading": .supervisorReloading, "supervisor_reloaded": .supervisorReloaded,
         "supervisor_broken": .supervisorBroken,

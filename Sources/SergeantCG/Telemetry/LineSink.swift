@@ -1,4 +1,5 @@
 internal import CLinux
+internal import FoundationEssentials
 internal import Glibc
 
 /// Lines on their way to a descriptor that may not take them: never blocks, holds a bounded amount, drops
@@ -50,6 +51,30 @@ package final class LineSink {
             close(write)
         case .socket, .polled, .file: break
         }
+    }
+
+    /// What waits, and what is to be known of it, for another image of this program.
+    package struct Memory: Codable {
+        var waiting: Data
+        var dropped: UInt64
+        var isMidLine: Bool
+        var owesLineEnd: Bool
+    }
+
+    package var memory: Memory {
+        // What lies in the pipe of a splice counts as waiting until it has left it.
+        Memory(
+            waiting: Data(waiting[start...]), dropped: dropped, isMidLine: isMidLine, owesLineEnd: owesLineEnd
+        )
+    }
+
+    /// Goes on where another image stopped; for the beginning.
+    package func recall(_ memory: Memory) {
+        waiting = Array(memory.waiting) + waiting[start...]
+        start = 0
+        dropped += memory.dropped
+        isMidLine = memory.isMidLine
+        owesLineEnd = memory.owesLineEnd
     }
 
     /// Lines wait, so the event loop is to say when ``readiness`` can be written.

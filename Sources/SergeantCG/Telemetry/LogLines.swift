@@ -1,9 +1,10 @@
 internal import CLinux
+internal import FoundationEssentials
 internal import Glibc
 public import Supervision
 
 /// The log of the program: one line per occurrence on a descriptor, as text or as JSON.
-public final class LogLines: ProgramLog {
+public final class LogLines: ProgramLog, Remembering {
     /// How a line looks.
     public enum Format: Sendable {
         /// Upstream's: date, `Supervisor`, process ID, level, message.
@@ -37,6 +38,19 @@ public final class LogLines: ProgramLog {
     package func finish() {
         flush()
         sink.drain(milliseconds: 500)
+    }
+
+    // MARK: Across an upgrade
+
+    package let memoryName = "log"
+
+    package func remember() throws -> UpgradeMemory {
+        UpgradeMemory(try JSONEncoder().encode(sink.memory))
+    }
+
+    package func recall(_ memory: UpgradeMemory) {
+        guard let memory = try? JSONDecoder().decode(LineSink.Memory.self, from: memory.bytes) else { return }
+        sink.recall(memory)
     }
 
     private func write(_ record: Record) {

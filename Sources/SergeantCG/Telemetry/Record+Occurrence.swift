@@ -15,6 +15,11 @@ extension Record {
             self.init(
                 .info, "supervisor_ready", "all workers are ready",
                 [("cgroup", .text(names.rootPath)), ("version", .text(Version.current))])
+        case .supervisorUpgraded(let version):
+            self.init(
+                .info, "supervisor_upgraded",
+                "sergeantcg \(Version.current) goes on with the workers of sergeantcg \(version)",
+                [("cgroup", .text(names.rootPath)), ("version", .text(Version.current))])
         case .supervisorStopping(let cause):
             self.init(
                 .info, "supervisor_stopping", Self.words(for: cause, names),

@@ -44,7 +44,8 @@ extension Ledger {
         case .rollEnded(let group, let end): try enterRollEnd(group, end)
         case .workerOOM: dues.oom = occurrence
         case .supervisorStarted, .workerLeaving, .workerWatchdog, .workerStatus, .workerMemoryAlarm,
-            .workerLeftovers, .hostTrouble, .hostNotice, .supervisorReloading, .supervisorReloaded,
+            .workerLeftovers, .hostTrouble, .hostNotice, .supervisorReloading, .supervisorUpgraded,
+            .supervisorReloaded,
             .supervisorBroken:
             break
         }

@@ -144,7 +144,8 @@ private enum ActionKind: Int, CaseIterable {
         case .rollEnded: self = .rollEnded
         case .hostTrouble: self = .hostTrouble
         // The host tells these, never supervision.
-        case .hostNotice, .supervisorReloading, .supervisorReloaded, .supervisorBroken: self = .hostNotice
+        case .hostNotice, .supervisorReloading, .supervisorUpgraded, .supervisorReloaded, .supervisorBroken:
+            self = .hostNotice
         }
     }
 }

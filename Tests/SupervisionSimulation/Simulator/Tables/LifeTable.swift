@@ -299,6 +299,7 @@ package enum LifeTable {
         case .workerPaced: "paced"
         case .supervisorStarted, .supervisorReady, .supervisorStopping, .supervisorStopped, .groupFailed,
             .groupScaled, .rollStarted, .rollEnded, .hostTrouble, .hostNotice, .supervisorReloading,
+            .supervisorUpgraded,
             .supervisorReloaded, .supervisorBroken:
             "\(occurrence)"
         }
