@@ -1,5 +1,6 @@
 internal import CLinux
 internal import CgroupKit
+internal import FoundationEssentials
 internal import Glibc
 package import Supervision
 
@@ -369,5 +370,18 @@ private final class Spare {
     init() {
         let result = open("/dev/null", O_RDONLY | O_CLOEXEC)
         descriptor = result >= 0 ? Descriptor(owning: result) : nil
+    }
+}
+
+extension ControlServer: Remembering {
+    package var memoryName: String { "status" }
+
+    package func remember() throws -> UpgradeMemory {
+        UpgradeMemory(try JSONEncoder().encode(board.standing))
+    }
+
+    package func recall(_ memory: UpgradeMemory) {
+        guard let standing = try? JSONDecoder().decode(Standing.self, from: memory.bytes) else { return }
+        board.recall(standing)
     }
 }

@@ -2,9 +2,9 @@ package import Supervision
 
 /// How every worker stands, as the occurrences so far tell it: a value, so that an answer that is written in several
 /// turns of the loop tells of one moment.
-package struct Standing: Hashable, Sendable {
+package struct Standing: Hashable, Codable, Sendable {
     /// One incarnation with a process.
-    package struct Life: Hashable, Sendable {
+    package struct Life: Hashable, Codable, Sendable {
         package var number: Int
         package var pid: Int32
         package var state: StatusReport.WorkerState
@@ -15,7 +15,7 @@ package struct Standing: Hashable, Sendable {
     }
 
     /// One slot.
-    package struct Place: Hashable, Sendable {
+    package struct Place: Hashable, Codable, Sendable {
         /// Oldest first; those before the last one are on their way out.
         package var lives: [Life] = []
         /// The number of the last incarnation.
@@ -27,7 +27,7 @@ package struct Standing: Hashable, Sendable {
     }
 
     /// One group.
-    package struct Pool: Hashable, Sendable {
+    package struct Pool: Hashable, Codable, Sendable {
         package var desired: Int
         package var places: [Place]
         /// All of it was ready once.

@@ -18,4 +18,9 @@ package final class StatusBoard: Observer {
         _ = clock_gettime(CLOCK_REALTIME, &now)
         standing.note(occurrence, at: Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000)
     }
+
+    /// Goes on from what another image of this program kept.
+    package func recall(_ standing: Standing) {
+        self.standing = standing
+    }
 }

@@ -9,7 +9,7 @@ package struct StatusReport: Hashable, Sendable, Decodable {
     }
 
     /// How one incarnation stands.
-    package enum WorkerState: String, Hashable, Sendable, Decodable {
+    package enum WorkerState: String, Hashable, Sendable, Codable {
         /// Has no process, and gets one when its back-off or its pace lets it.
         case waiting
         case starting, ready, stopping
