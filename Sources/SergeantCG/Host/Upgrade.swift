@@ -37,7 +37,7 @@ package final class Upgrade: LoopPart {
 
     package func leave() {
         check = nil
-        refuse("the supervisor has stopped")
+        if !answers.isEmpty { refuse("the supervisor has stopped") }
         host = nil
     }
 
