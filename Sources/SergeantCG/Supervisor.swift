@@ -93,7 +93,8 @@ public final class Supervisor: Sendable {
     ) throws(SupervisorError) -> Outcome {
         // What an earlier supervisor left, workers that hold these sockets too, is gone by now.
         defer { sockets.removeFiles() }
-        let preparation = GroupPreparation(subtree: subtree, sockets: sockets)
+        let prefixed = prefixedOutput()
+        let preparation = GroupPreparation(subtree: subtree, sockets: sockets, prefixed: prefixed)
         let groups = try preparation.prepare(programs)
         if inheritance == nil, configuration.takesPassedSockets { sockets.store() }
         let reload = reread.map { Reload(configuration, preparation: preparation, read: $0) }
@@ -103,6 +104,7 @@ public final class Supervisor: Sendable {
         // What is told by a part at the end of a turn reaches the observers in the same turn.
         let parts =
             [reload].compactMap { $0 as (any LoopPart)? } + observers.compactMap { $0 as? any LoopPart }
+            + [prefixed].compactMap { $0 as (any LoopPart)? }
         let host = try Host(
             configuration: configuration, subtree: subtree, groups: groups,
             names: names(subtree, configuration.groups),
@@ -124,6 +126,14 @@ public final class Supervisor: Sendable {
         for fault in subtree.giveBack() {
             for observer in observers { observer.observe(.hostTrouble(nil, sentence: fault), named: names) }
         }
+    }
+
+    /// What the groups share whose workers' lines are marked.
+    private func prefixedOutput() -> PrefixedOutput? {
+        guard configuration.groups.contains(where: { $0.output == .prefix }) else { return nil }
+        let width = configuration.groups.map { $0.name.count + 1 + "\($0.workers)".count }.max() ?? 0
+        return PrefixedOutput(
+            descriptor: STDOUT_FILENO, isColoured: isatty(STDOUT_FILENO) == 1, width: width)
     }
 
     private func names(_ subtree: Subtree, _ groups: [GroupConfiguration]) -> Names {

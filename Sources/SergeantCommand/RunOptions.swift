@@ -13,6 +13,7 @@ struct WorkerOptions: ParsableArguments {
     @Option(.workingDirectory) var workingDirectory: [GivenSetting]
     @Option(.umask) var umask: [GivenSetting]
     @Option(.listen) var listen: [GivenSetting]
+    @Option(.output) var output: [GivenSetting]
 }
 
 struct LimitOptions: ParsableArguments {

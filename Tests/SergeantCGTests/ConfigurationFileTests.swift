@@ -159,7 +159,7 @@ import Testing
         "NAME=VALUE": "A=b",
         "file": "/tmp/sergeantcg-test-\(getpid())-variables", "directory": "/d",
         "octal": "027", "address": "unix:///a",
-        "auto|text|json|journal": "json",
+        "inherit|prefix|journal|file": "prefix", "auto|text|json|journal": "json",
         "debug|info|warning|error|critical": "error", "true|false": "true",
     ]
 

@@ -103,6 +103,8 @@ public struct GroupConfiguration: Hashable, Codable, Sendable {
     public var openFileLimit: OpenFileLimit?
     /// Where sockets listen that the workers are handed, beside those that systemd passed (sd_listen_fds(3)).
     public var listen: [ListenAddress]
+    /// Where what they print goes.
+    public var output: WorkerOutput
 
     /// - Parameter name: nil takes the last part of the module, or the program's file name.
     public init(
@@ -113,7 +115,8 @@ public struct GroupConfiguration: Hashable, Codable, Sendable {
         backOffInitial: Duration = .milliseconds(200), backOffMaximum: Duration = .seconds(30),
         intensity: GroupPolicy.Intensity? = nil, environment: [String: String] = [:],
         workingDirectory: String? = nil, fileModeMask: UInt32? = nil,
-        openFileLimit: OpenFileLimit? = nil, listen: [ListenAddress] = []
+        openFileLimit: OpenFileLimit? = nil, listen: [ListenAddress] = [],
+        output: WorkerOutput = .inherit
     ) {
         self.name = name ?? Self.defaultName(of: program)
         self.program = program
@@ -133,6 +136,7 @@ public struct GroupConfiguration: Hashable, Codable, Sendable {
         self.fileModeMask = fileModeMask
         self.openFileLimit = openFileLimit
         self.listen = listen
+        self.output = output
     }
 
     /// The last part of the module, else the program's file name, made fit to be a directory's name.

@@ -51,6 +51,13 @@ extension Setting {
             + "May be given again."
     ) { $0.group.listen = $1 }
 
+    package static let output = group(
+        "output", .output,
+        "Where what the workers print goes: where the supervisor's does; there with their names before it; the "
+            + "journal, each under its name; a file.",
+        standard: "inherit"
+    ) { $0.group.output = $1 }
+
     // MARK: Limits of each worker
 
     package static let maxWorkerMemoryUsage = group(
@@ -149,7 +156,7 @@ extension Setting {
     /// In the order in which a person is told of them.
     package static let all: [Setting] = [
         concurrentWorkers, workerModule, workerClass, command, python, env, envFile,
-        workingDirectory, umask, listen,
+        workingDirectory, umask, listen, output,
         maxWorkerMemoryUsage, memoryMax, swapMax, pidsMax,
         stopSignal, stopTimeout, startTimeout, notify, watchdog, minReady, backoffInitial, backoffMax,
         maxFailures,

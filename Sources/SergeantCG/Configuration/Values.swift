@@ -278,6 +278,17 @@ extension ValueForm where Value == [ListenAddress] {
     }
 }
 
+extension ValueForm where Value == WorkerOutput {
+    package static var output: Self {
+        Self("inherit|prefix|journal|file") { (text) throws(ValueFault) in
+            guard let output = WorkerOutput(text) else {
+                throw ValueFault(description: "it takes \(WorkerOutput.form)")
+            }
+            return output
+        }
+    }
+}
+
 extension ValueForm where Value: CaseIterable & RawRepresentable<String> & Sendable {
     /// One of a few words.
     package static var oneOfThese: Self {

@@ -13,6 +13,7 @@ final class GroupHost {
     private let targets: LauncherImage.Targets
     private let subtree: Subtree
     private let program: PreparedProcess
+    let output: GroupOutput
     var executable: String { program.executable }
     private var directory: Directory?
     private let accountsMemory: Bool
@@ -21,7 +22,7 @@ final class GroupHost {
 
     init(
         _ configuration: GroupConfiguration, executable: String, launcher: Int32?, subtree: Subtree,
-        sockets: [ListeningSockets.Socket], resetSignals: UInt64
+        sockets: [ListeningSockets.Socket], output: GroupOutput, resetSignals: UInt64
     ) throws(SupervisorError) {
         self.configuration = configuration
         name = configuration.name
@@ -29,6 +30,7 @@ final class GroupHost {
         notifies = configuration.notifies
         stopSignal = configuration.stopSignal
         self.subtree = subtree
+        self.output = output
         accountsMemory = subtree.accountsMemory
         targets = LauncherImage.Targets(sockets: sockets.count)
         let words: [String]
@@ -42,7 +44,8 @@ final class GroupHost {
             place, names: Names(groups: [], root: ""), notifySocket: notifies ? "" : nil)
         var specification = ProcessSpecification(
             executable: executable, arguments: words,
-            environment: WorkerEnvironment.shared(configuration, sockets: sockets.map(\.name)) + placeholders)
+            environment: WorkerEnvironment.shared(configuration, sockets: sockets.map(\.name)) + placeholders
+                + output.variables)
         specification.resetSignals = resetSignals
         specification.workingDirectory = configuration.workingDirectory
         specification.fileModeMask = configuration.fileModeMask
@@ -53,6 +56,7 @@ final class GroupHost {
         }
         if !sockets.isEmpty { specification.pidVariables.append("LISTEN_PID") }
         if configuration.watchdog != nil { specification.pidVariables.append("WATCHDOG_PID") }
+        specification.descriptors += output.targets
         if let launcher {
             specification.descriptors += [
                 .init(source: 0, target: targets.report), .init(source: launcher, target: targets.source),
@@ -118,11 +122,17 @@ final class GroupHost {
     ///
     /// - Parameter report: the worker's end of its report channel.
     func spawn(
-        in cgroup: borrowing Cgroup, environment: [String], report: Int32?
+        _ slot: SlotID, in cgroup: borrowing Cgroup, names: Names, environment: [String], report: Int32?
     ) throws(SpawnError) -> PlacedProcess {
-        try program.replaceLastVariables(environment)
         if let report { try program.setSource(report, forTarget: targets.report) }
-        return try cgroup.spawn(program)
+        let name = names.worker(slot)
+        return try output.withDescriptor(slot, named: name) { (descriptor, variables) throws(SpawnError) in
+            try program.replaceLastVariables(environment + variables)
+            for target in output.targets.map(\.target) {
+                try program.setSource(descriptor ?? target, forTarget: target)
+            }
+            return try cgroup.spawn(program)
+        }
     }
 
     func remove(_ leaf: String) throws(CgroupError) {

@@ -12,12 +12,15 @@ final class GroupPreparation {
 
     private let subtree: Subtree
     private let sockets: ListeningSockets
+    /// Where the lines go of groups whose workers' lines are marked.
+    private let prefixed: PrefixedOutput?
     /// The workers have back what we ignore.
     private let ignored = Signals.ignored()
     /// The text that `sergeant` workers are started with; made when the first such group comes.
     private var launcher: LauncherImage?
 
-    init(subtree: Subtree, sockets: ListeningSockets) {
+    init(subtree: Subtree, sockets: ListeningSockets, prefixed: PrefixedOutput?) {
+        self.prefixed = prefixed
         self.subtree = subtree
         self.sockets = sockets
     }
@@ -51,7 +54,8 @@ final class GroupPreparation {
                 try GroupHost(
                     program.group, executable: program.executable,
                     launcher: try launcher(for: program.group), subtree: subtree,
-                    sockets: sockets.handed(to: program.group), resetSignals: ignored))
+                    sockets: sockets.handed(to: program.group),
+                    output: try GroupOutput(program.group.output, prefixed: prefixed), resetSignals: ignored))
         }
         return groups
     }

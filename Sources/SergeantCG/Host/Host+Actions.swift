@@ -58,7 +58,7 @@ extension Host {
         defer { if let childEnd { close(childEnd) } }
         do {
             let process = try group.spawn(
-                in: worker.cgroup,
+                id.slot, in: worker.cgroup, names: names,
                 environment: WorkerEnvironment.own(id, names: names, notifySocket: worker.socket?.path),
                 report: childEnd)
             worker.awaitsProgram = process.statusPipe != nil
@@ -66,6 +66,7 @@ extension Host {
         } catch {
             return fail(id, error)
         }
+        if let fault = group.output.takeFault() { tell(.hostTrouble(id, sentence: fault)) }
         guard listen(to: worker) else { return }
         if !worker.awaitsProgram, let pid = worker.process?.pid {
             events.append(.incarnation(id, .started(pid: pid)))

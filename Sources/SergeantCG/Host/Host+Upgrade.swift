@@ -8,6 +8,12 @@ extension Host {
     ///
     /// - Throws: what an observer or a part of the loop could not remember.
     func upgradeState() throws -> UpgradeState {
+        guard !groups.contains(where: { $0.configuration.output == .prefix }) else {
+            throw SupervisorError(
+                .system,
+                "with --output prefix the workers' pipes end here and cannot be handed over: restart the supervisor, or "
+                    + "use --output journal")
+        }
         var memories: [String: UpgradeMemory] = [:]
         for one in rememberers { memories[one.memoryName] = try one.remember() }
         return UpgradeState(

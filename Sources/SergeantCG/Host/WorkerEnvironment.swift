@@ -23,6 +23,8 @@ package enum WorkerEnvironment {
             // execve(2) takes any string; one without a name is no variable.
             guard text.contains("=") else { continue }
             let name = String(text.prefix { $0 != "=" })
+            // It names what they do not write to.
+            if name == "JOURNAL_STREAM", group.output != .inherit { continue }
             if !withheld.contains(name), group.environment[name] == nil { result.append(text) }
         }
         for (name, value) in group.environment.sorted(by: { $0.key < $1.key }) {
