@@ -4,7 +4,7 @@ internal import SergeantCG
 /// `sergeantcg check FILE`: says what `run --config FILE` would find wrong, and runs nothing.
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Say whether a configuration file is right; nothing is started.")
+        abstract: "Say whether a configuration file is right; nothing is started.", shouldDisplay: false)
 
     @Argument(help: ArgumentHelp("The YAML file.", valueName: "file"))
     var file: String

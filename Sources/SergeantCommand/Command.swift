@@ -14,13 +14,13 @@ struct Sergeantcg: ParsableCommand {
             """,
         discussion: """
             The three options that matter first:
-
               --concurrent-workers 4           how many
               --max-worker-memory-usage 400M   a worker that holds more is recycled
               --memory-max 512M                one that takes more is killed
 
-            Try it:  sergeantcg --concurrent-workers 4 --memory-max 512M -- ./worker
+            Try it:       sergeantcg --concurrent-workers 4 --memory-max 512M -- ./worker
             All options:  sergeantcg run --help
+            Besides run:  check, doctor, status, restart, reload, stop
             """,
         version: Version.current,
         subcommands: [

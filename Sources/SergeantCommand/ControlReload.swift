@@ -4,7 +4,8 @@ internal import SergeantCG
 /// `sergeantcg reload`: returns when what changed is in effect.
 struct ControlReload: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "reload", abstract: "Have a supervisor read its configuration again.")
+        commandName: "reload", abstract: "Have a supervisor read its configuration again.",
+        shouldDisplay: false)
 
     @OptionGroup var options: ControlOptions
 

@@ -4,7 +4,8 @@ internal import SergeantCG
 /// `sergeantcg restart`: returns when the workers are replaced.
 struct ControlRestart: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "restart", abstract: "Replace workers one by one, each ready before the next.")
+        commandName: "restart", abstract: "Replace workers one by one, each ready before the next.",
+        shouldDisplay: false)
 
     @OptionGroup var options: ControlOptions
 

@@ -4,7 +4,8 @@ internal import SergeantCG
 /// `sergeantcg status`: what runs and what it uses.
 struct ControlStatus: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Show what a supervisor runs and what it uses.")
+        commandName: "status", abstract: "Show what a supervisor runs and what it uses.", shouldDisplay: false
+    )
 
     enum Question: String, ExpressibleByArgument, CaseIterable {
         case ready, live

@@ -4,7 +4,7 @@ internal import SergeantCG
 /// `sergeantcg stop`: returns when the supervisor and all its workers are gone.
 struct ControlStop: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "stop", abstract: "Stop a supervisor and wait until it is gone.")
+        commandName: "stop", abstract: "Stop a supervisor and wait until it is gone.", shouldDisplay: false)
 
     @OptionGroup var options: ControlOptions
 

@@ -7,7 +7,8 @@ struct Doctor: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Say what this place offers, which limits would be enforced, and what to change.",
         usage: "sergeantcg doctor [--json] [--config FILE | options of run]",
-        discussion: "Exit status: 0 if the configuration could be enforced here, 69 if not.")
+        discussion: "Exit status: 0 if the configuration could be enforced here, 69 if not.",
+        shouldDisplay: false)
 
     @Flag(help: "One JSON object in place of text.")
     var json = false

@@ -14,6 +14,8 @@ GOOD = {
 FREE = {
     'worker-module': ["''"], 'worker-class': ["''"], 'python': ["''", 'no-such-python', '/'],
     'name': ["''", 'a/b', '.', '..', '"$(printf %0300d 0)"'],
+    'env': ["''", 'NAMEONLY', '=x'], 'env-file': ["''", '/no/such/file'], 'working-directory': ["''", '/no/such/one'],
+    'config': ["''", '/no/such/file', '/'], 'control': ["''", '/no/such/one/'], 'output': ["''", 'many'],
     'cgroup': ["''", '/no/such/cgroup', '..', '/x/../y'],
 }
 NONSENSE = ["''", 'many', '-1', '99999999999999999999999', "'1 2'", '1e9', '+5', '½']
@@ -71,7 +73,7 @@ def typos(scene):
     options = scene.help_options()
     scene.expect(len(options) >= 18, f'run --help shows only {len(options)} options')
     for option, takes in sorted(options.items()):
-        middle = max(2, len(option) // 2)
+        middle = min(max(2, len(option) // 2), len(option) - 2)
         dropped = option[:middle] + option[middle + 1:]
         swapped = option[:middle] + option[middle + 1] + option[middle] + option[middle + 2:]
         for typo in {dropped, swapped} - {option}:

@@ -70,6 +70,14 @@ package final class ControlServer: Observer, LoopPart {
             switch error {
             case .living(let pid):
                 let who = pid.map { "the supervisor with PID \($0)" } ?? "another supervisor"
+                guard path.isGiven else {
+                    // Several of one name, each in a cgroup of its own, are no conflict but for this.
+                    return host.tell(
+                        .hostNotice(
+                            sentence: Self.without(
+                                "\(who) listens on \(path.path) already; --name NAME gives this one its own"))
+                    )
+                }
                 throw SupervisorError(
                     .alreadyRuns,
                     "\(who) listens on the control socket \(path.path) already: stop it, or give this one --name NAME "

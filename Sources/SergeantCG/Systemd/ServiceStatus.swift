@@ -20,7 +20,8 @@ package struct ServiceStatus {
 
     package mutating func observe(_ occurrence: Occurrence, named names: Names) {
         switch occurrence {
-        case .supervisorReady: stage = .running
+        // Upgraded, it goes on with workers that were ready before.
+        case .supervisorReady, .supervisorUpgraded: stage = .running
         case .supervisorReloaded(let fault):
             stage = .running
             reloadFault = fault

@@ -186,7 +186,9 @@ struct Ledger {
         dues = Dues()
         touched.removeAll(keepingCapacity: true)
         let isKnown = note(event)
-        if !isKnown, let first = actions.first {
+        // A roll whose time has come goes on with whatever event comes first after it.
+        let isRollDue = groups.contains { group in group.rollTimer.map { $0 <= now } ?? false }
+        if !isKnown, !isRollDue, let first = actions.first {
             throw violation(.nothingForTheGone, "\(first) follows an event for what is not there")
         }
         for action in actions {
