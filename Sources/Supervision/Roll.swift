@@ -6,6 +6,8 @@ struct Roll: Hashable, Codable, Sendable {
     var underWay: [Int] = []
     /// When its timer comes; nil where it is not set.
     var timer: Instant?
+    /// When its timer came last: what only time can tell is known up to there.
+    var settledUntil = Instant(nanoseconds: 0)
 
     init(_ slots: [Int]) {
         pending = slots

@@ -35,7 +35,7 @@ extension Supervision {
     }
 
     private mutating func rollOn(_ group: Int, _ context: inout Context) {
-        let settled = groups[group].roll?.underWay.filter { works(group, $0, context.now) } ?? []
+        let settled = groups[group].roll?.underWay.filter { works(group, $0) } ?? []
         groups[group].roll?.underWay.removeAll { settled.contains($0) }
         let limit = max(groups[group].policy.maximumUnavailable, 1)
         while let roll = groups[group].roll, roll.underWay.count < limit,
@@ -70,9 +70,11 @@ extension Supervision {
     }
 
     /// The slot's new worker is known to work: it said so, or has run for a while.
-    private func works(_ group: Int, _ slot: Int, _ now: Instant) -> Bool {
-        guard let settles = settles(group, slot) else { return false }
-        return now >= settles
+    private func works(_ group: Int, _ slot: Int) -> Bool {
+        guard let roll = groups[group].roll, let settles = settles(group, slot) else { return false }
+        // By the roll's own timer, never by whatever event happens to come after that is due.
+        return groups[group].slots[slot - 1].current?.readiness == .whenReported
+            || settles <= roll.settledUntil
     }
 
     /// When the slot's new worker will be known to work, where only time can tell.
@@ -107,6 +109,7 @@ extension Supervision {
             return
         }
         groups[group].roll?.timer = nil
+        groups[group].roll?.settledUntil = context.now
     }
 
     private mutating func setRollTimer(_ group: Int, _ context: inout Context) {

@@ -78,6 +78,8 @@ struct Ledger {
         var established = 0
         var roll: RollAccount?
         var rollTimer: Instant?
+        /// When that timer came last.
+        var settledUntil = Instant(nanoseconds: 0)
 
         /// How many slots are to hold a worker.
         var wanted: Int { max(policy.workers, 0) }
@@ -186,9 +188,7 @@ struct Ledger {
         dues = Dues()
         touched.removeAll(keepingCapacity: true)
         let isKnown = note(event)
-        // A roll whose time has come goes on with whatever event comes first after it.
-        let isRollDue = groups.contains { group in group.rollTimer.map { $0 <= now } ?? false }
-        if !isKnown, !isRollDue, let first = actions.first {
+        if !isKnown, let first = actions.first {
             throw violation(.nothingForTheGone, "\(first) follows an event for what is not there")
         }
         for action in actions {
@@ -251,6 +251,7 @@ struct Ledger {
                 return false
             }
             groups[group].rollTimer = nil
+            groups[group].settledUntil = now
         case .timer(.wires):
             guard let due = wiresTimer, now >= due else { return false }
             wiresTimer = nil

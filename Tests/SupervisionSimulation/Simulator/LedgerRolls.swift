@@ -128,9 +128,13 @@ extension Ledger {
 
     // MARK: Checks
 
-    /// The slot's worker is ready, and where that means little has run for a while.
+    /// The slot's worker is ready, and where that means little has run for a while, as the roll's timer told.
     private func works(_ group: Int, _ slot: Int) -> Bool {
-        settles(group, slot).map { now >= $0 } ?? false
+        guard let settles = settles(group, slot),
+            let place = layout.place(of: SlotID(group: group, slot: slot)),
+            let life = slots[place].lives.last(where: \.isCurrent)
+        else { return false }
+        return life.policy.readiness == .whenReported || settles <= groups[group].settledUntil
     }
 
     private func settles(_ group: Int, _ slot: Int) -> Instant? {
