@@ -1,9 +1,9 @@
 internal import CLinux
 internal import Glibc
 
-/// Stream sockets of the file system (unix(7)).
+/// Sockets of the file system (unix(7)).
 enum UnixSocket {
-    /// A socket that is not connected, close-on-exec; -1 and errno where there is none to be had.
+    /// A stream socket that is not connected, close-on-exec; -1 and errno where there is none to be had.
     static func make(blocking: Bool) -> Int32 {
         socket(
             AF_UNIX, LINUX_SOCK_STREAM | LINUX_SOCK_CLOEXEC | (blocking ? 0 : LINUX_SOCK_NONBLOCK), 0)
@@ -14,6 +14,8 @@ enum UnixSocket {
         withAddress(of: path) { Glibc.bind(descriptor, $0, $1) }
     }
 
+    /// A datagram socket that was connected before is connected anew.
+    ///
     /// - Returns: 0, or the errno. EAGAIN: somebody listens, and has no room at the moment.
     static func connect(_ descriptor: Int32, to path: String) -> Int32 {
         withAddress(of: path) { Glibc.connect(descriptor, $0, $1) }

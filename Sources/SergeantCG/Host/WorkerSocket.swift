@@ -34,7 +34,7 @@ struct WorkerSocket: ~Copyable {
         }
         // One of the same name was left by a supervisor that is gone.
         unlink(path)
-        let error = UnixAddress.bind(socket, to: path)
+        let error = UnixSocket.bind(socket, to: path)
         guard error == 0 else { throw fault("bind", path, error) }
     }
 

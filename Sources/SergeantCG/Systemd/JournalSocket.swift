@@ -32,7 +32,7 @@ package final class JournalSocket {
             AF_UNIX, LINUX_SOCK_DGRAM | LINUX_SOCK_CLOEXEC | LINUX_SOCK_NONBLOCK, 0)
         socket = try Descriptor(result, operation: "make a socket for the journal", errno: errno)
         self.path = path
-        let error = UnixAddress.connect(socket.number, to: path)
+        let error = UnixSocket.connect(socket.number, to: path)
         guard error == 0 else {
             throw SupervisorError(
                 .system,
@@ -72,7 +72,7 @@ package final class JournalSocket {
             next = entry
             if !isConnected {
                 connections += 1
-                guard connections <= 2, UnixAddress.connect(socket.number, to: path) == 0 else { return }
+                guard connections <= 2, UnixSocket.connect(socket.number, to: path) == 0 else { return }
                 isConnected = true
             }
             switch send(entry) {

@@ -39,7 +39,7 @@ package enum JournalStream {
     ) throws(SupervisorError) -> Descriptor {
         let made = socket(AF_UNIX, LINUX_SOCK_STREAM | LINUX_SOCK_CLOEXEC | LINUX_SOCK_NONBLOCK, 0)
         let stream = try Descriptor(made, operation: "make a socket for the journal", errno: errno)
-        var error = UnixAddress.connect(stream.number, to: path)
+        var error = UnixSocket.connect(stream.number, to: path)
         guard error == 0 else {
             let reason =
                 error == EAGAIN ? "journald does not take any more" : String(cString: strerror(error))
