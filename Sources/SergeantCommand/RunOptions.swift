@@ -44,6 +44,7 @@ struct SupervisorOptions: ParsableArguments {
 
     @Option(.name) var name: [GivenSetting]
     @Option(.cgroup) var cgroup: [GivenSetting]
+    @Option(.delegate) var delegate: [GivenSetting]
     @Option(.control) var control: [GivenSetting]
     @Option(.logFormat) var logFormat: [GivenSetting]
     @Option(.logLevel) var logLevel: [GivenSetting]

@@ -23,6 +23,15 @@ public struct Configuration: Sendable {
         case path(String)
     }
 
+    /// What to do where our own cgroup is not ours to use, and systemd manages it.
+    public enum Delegation: String, CaseIterable, Hashable, Sendable {
+        /// Ask systemd for a scope that is delegated to us, and move this process into it; not from within a
+        /// service, which would leave its own unit.
+        case auto
+        /// Refuse.
+        case never
+    }
+
     /// The name of an instance that was given none.
     public static let defaultName = "default"
 
@@ -32,6 +41,8 @@ public struct Configuration: Sendable {
     public var groups: [GroupConfiguration]
     /// Where the workers' cgroups are made.
     public var place: Place
+    /// Whether systemd may be asked for a cgroup; it never is unless ``place-swift.property`` moves processes.
+    public var delegation = Delegation.never
     /// Take SIGTERM, SIGINT, SIGQUIT and SIGHUP as requests to stop, SIGUSR2 as one to be upgraded. A guest in another program leaves signals alone.
     /// A program with other threads calls ``Signals/hold()`` first of all, so that none of those takes them.
     public var handlesSignals: Bool

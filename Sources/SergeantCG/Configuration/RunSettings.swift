@@ -9,7 +9,9 @@ package struct RunSettings: Sendable {
     /// Exit statuses as those of `python3 -m sergeant.supervisor`.
     package var legacyExitCodes = false
 
-    package init() {}
+    package init() {
+        configuration.delegation = .auto
+    }
 
     /// Puts the supervisor's values in their places; those of groups are passed over.
     package mutating func take(_ given: some Sequence<GivenSetting>) {

@@ -137,6 +137,11 @@ extension Setting {
         standard: "/run/sergeantcg/NAME/control"
     ) { $0.configuration.control = $1 }
 
+    package static let delegate = supervisor(
+        "delegate", ValueForm<Configuration.Delegation>.oneOfThese,
+        "auto: where the cgroup is not ours to use, ask systemd for a scope of our own.", standard: "auto"
+    ) { $0.configuration.delegation = $1 }
+
     package static let logFormat = supervisor(
         "log-format", ValueForm<LogFormat>.oneOfThese,
         "auto: to the journal where it is stderr, in colour on a terminal.", standard: "auto"
@@ -160,7 +165,7 @@ extension Setting {
         maxWorkerMemoryUsage, memoryMax, swapMax, pidsMax,
         stopSignal, stopTimeout, startTimeout, notify, watchdog, minReady, backoffInitial, backoffMax,
         maxFailures,
-        name, cgroup, control, logFormat, logLevel, legacyExitCodes,
+        name, cgroup, delegate, control, logFormat, logLevel, legacyExitCodes,
     ]
 
     package static func named(_ name: String) -> Setting? { all.first { $0.name == name } }

@@ -17,7 +17,8 @@ struct Ground {
 
     var isOwn: Bool { parent != nil }
 
-    init(_ configuration: Configuration) throws(SupervisorError) {
+    /// - Parameter asksSystemd: where a scope is needed, have it made and enter it: the one thing here that changes any.
+    init(_ configuration: Configuration, asksSystemd: Bool) throws(SupervisorError) {
         let mount: Mount
         do throws(CgroupError) { mount = try Mount.find() } catch {
             throw Subtree.unusable(error)
@@ -53,11 +54,13 @@ struct Ground {
             movesProcesses = moves
             directory = own
             place = Self.place(of: own, in: mount)
-            try settle(in: mount, name: configuration.name)
+            try settle(in: mount, configuration, asksSystemd: asksSystemd)
         }
     }
 
-    private mutating func settle(in mount: Mount, name instance: String) throws(SupervisorError) {
+    private mutating func settle(
+        in mount: Mount, _ configuration: Configuration, asksSystemd: Bool
+    ) throws(SupervisorError) {
         do throws(CgroupError) {
             // Started from a shell that an earlier supervisor moved, or by systemd with DelegateSubgroup=supervisor.
             let leaf = "/" + Subtree.supervisorLeaf
@@ -71,18 +74,66 @@ struct Ground {
                 place = Self.place(of: directory, in: mount)
             }
             if try Cgroup.open(directory).isHierarchyRoot {
-                return nest(as: instance)
+                return nest(as: configuration.name)
             }
         } catch {
             throw Subtree.unusable(error)
         }
-        guard movesProcesses, geteuid() == 0, access("/run/systemd/system", F_OK) == 0,
-            directory != mount.mountPoint, !Self.isDelegated(directory)
+        guard movesProcesses, access("/run/systemd/system", F_OK) == 0, directory != mount.mountPoint,
+            !Self.isUsable(directory)
         else { return }
-        throw SupervisorError(
-            .noUsableCgroup,
-            "the cgroup \(directory) belongs to systemd and is not delegated: set Delegate=yes in the unit, or run "
-                + "it as: systemd-run --scope -p Delegate=yes sergeantcg …")
+        let trouble = "the cgroup \(directory) belongs to systemd and is not delegated"
+        if Self.isInService(directory) {
+            throw SupervisorError(.noUsableCgroup, "\(trouble): set Delegate=yes in the unit")
+        }
+        let remedy =
+            "run it as: systemd-run \(geteuid() == 0 ? "" : "--user ")--scope -p Delegate=yes sergeantcg …"
+        guard configuration.delegation == .auto else {
+            throw SupervisorError(.noUsableCgroup, "\(trouble): leave out --delegate never, or \(remedy)")
+        }
+        guard asksSystemd else {
+            throw SupervisorError(
+                .noUsableCgroup,
+                "\(trouble): a start would ask systemd for a scope, which is not tried here; or \(remedy)")
+        }
+        do throws(TransientScope.Fault) { try TransientScope.enter(instance: configuration.name) } catch {
+            let login = geteuid() == 0 ? "" : "log in anew, have root type loginctl enable-linger, or "
+            throw SupervisorError(
+                .noUsableCgroup,
+                "\(trouble), and no scope could be had: \(error.description); \(login)\(remedy)")
+        }
+        try enterOwn(in: mount)
+    }
+
+    /// systemd has moved us.
+    private mutating func enterOwn(in mount: Mount) throws(SupervisorError) {
+        let own: String?
+        do throws(CgroupError) { own = mount.directory(of: try OwnPlace.find()) } catch {
+            throw Subtree.unusable(error)
+        }
+        guard let own, own.hasSuffix(".scope") else {
+            throw SupervisorError(
+                .noUsableCgroup, "systemd made a scope for us, but we are in \(own ?? "no visible cgroup")")
+        }
+        directory = own
+        origin = own
+        place = Self.place(of: own, in: mount)
+    }
+
+    /// An ordinary user owns what the user's manager delegates, and what it does not: before systemd 252 without a mark.
+    /// A scope without one, as a desktop's terminal has, is shared with a shell and more that is not ours to move.
+    private static func isUsable(_ directory: String) -> Bool {
+        if isDelegated(directory) { return true }
+        guard geteuid() != 0, !directory.hasSuffix(".scope") else { return false }
+        return ["", "/cgroup.procs", "/cgroup.subtree_control"].allSatisfy {
+            access(directory + $0, W_OK) == 0
+        }
+    }
+
+    /// The innermost unit is a service, whose author says what is delegated: we do not slip out of it.
+    private static func isInService(_ directory: String) -> Bool {
+        let unit = directory.split(separator: "/").last { $0.hasSuffix(".service") || $0.hasSuffix(".scope") }
+        return unit?.hasSuffix(".service") ?? false
     }
 
     /// Takes a directory of our own beneath the one found, named for the instance.

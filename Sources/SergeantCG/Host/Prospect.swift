@@ -13,7 +13,7 @@ struct Prospect {
     init(_ configuration: Configuration) {
         do throws(SupervisorError) {
             try Subtree.checkKernel()
-            let ground = try Ground(configuration)
+            let ground = try Ground(configuration, asksSystemd: false)
             self.ground = ground
             try Subtree.checkParent(ground)
             let place = ground.parent ?? ground.directory

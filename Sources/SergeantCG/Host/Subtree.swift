@@ -46,7 +46,7 @@ final class Subtree {
     /// - Throws: ``SupervisorError`` with kind `noUsableCgroup` and the sentence that says what to do.
     init(_ configuration: Configuration) throws(SupervisorError) {
         try Self.checkKernel()
-        var ground = try Ground(configuration)
+        var ground = try Ground(configuration, asksSystemd: true)
         var found = try Self.makeOrOpen(ground)
         var above: String?
         if ground.movesProcesses, !ground.isOwn, configuration.name != Configuration.defaultName,
