@@ -57,16 +57,21 @@ public final class Supervisor: Sendable {
         var configuration = configuration
         if let inheritance { configuration.groups = inheritance.groups }
         if configuration.control != .none { all.append(ControlServer(configuration)) }
-        let sockets = ListeningSockets(inheritance?.sockets ?? [])
-        if inheritance == nil, configuration.takesPassedSockets {
-            try sockets.takePassed(for: configuration.groups)
-        }
-        try OpenFileLimit.check(for: configuration.groups, sockets: sockets.all.count)
+        var passed =
+            inheritance == nil && configuration.takesPassedSockets
+            ? try PassedDescriptors.take() : PassedDescriptors()
+        try OpenFileLimit.check(
+            for: configuration.groups, sockets: inheritance?.sockets.count ?? passed.items.count)
         let programs = try GroupPreparation.find(configuration.groups)
-        let subtree = if let inheritance { Subtree(inheritance.subtree) } else { try Subtree(configuration) }
+        let subtree =
+            if let inheritance { Subtree(inheritance.subtree) } else { try Subtree(configuration, &passed) }
+        let sockets = ListeningSockets(inheritance?.sockets ?? [])
+        sockets.take(passed, for: configuration.groups)
         do {
             let outcome = try supervise(
-                configuration, subtree, programs, sockets, all, reload, program, inheritance)
+                Provision(
+                    configuration: configuration, subtree: subtree, programs: programs, sockets: sockets,
+                    observers: all, reread: reload, program: program, inheritance: inheritance))
             giveBack(subtree, all)
             return outcome
         } catch {
@@ -85,31 +90,51 @@ public final class Supervisor: Sendable {
 
     // MARK: Parts
 
-    private func supervise(
-        _ configuration: Configuration, _ subtree: Subtree, _ programs: [GroupPreparation.Program],
-        _ sockets: ListeningSockets,
-        _ observers: [any Observer], _ reread: (() throws(SupervisorError) -> Configuration)?,
-        _ program: UpgradeProgram?, _ inheritance: UpgradeState?
-    ) throws(SupervisorError) -> Outcome {
+    /// What one run is made of.
+    private struct Provision {
+        let configuration: Configuration
+        let subtree: Subtree
+        let programs: [GroupPreparation.Program]
+        let sockets: ListeningSockets
+        let observers: [any Observer]
+        let reread: (() throws(SupervisorError) -> Configuration)?
+        let program: UpgradeProgram?
+        let inheritance: UpgradeState?
+    }
+
+    private func supervise(_ run: Provision) throws(SupervisorError) -> Outcome {
+        let (configuration, subtree, sockets) = (run.configuration, run.subtree, run.sockets)
         // What an earlier supervisor left, workers that hold these sockets too, is gone by now.
         defer { sockets.removeFiles() }
-        let prefixed = prefixedOutput()
+        let prefixed = prefixedOutput(of: configuration.groups)
         let preparation = GroupPreparation(subtree: subtree, sockets: sockets, prefixed: prefixed)
-        let groups = try preparation.prepare(programs)
-        if inheritance == nil, configuration.takesPassedSockets { sockets.store() }
-        let reload = reread.map { Reload(configuration, preparation: preparation, read: $0) }
-        for case let server as ControlServer in observers {
-            server.reload = reload.map { reload in { reload.begin($0) } }
+        let groups = try preparation.prepare(run.programs)
+        if run.inheritance == nil, configuration.takesPassedSockets { sockets.store() }
+        let reload = run.reread.map { Reload(configuration, preparation: preparation, read: $0) }
+        for case let server as ControlServer in run.observers {
+            server.reload = reload.map { reload in { reload.begin() } }
         }
+        let store =
+            configuration.takesPassedSockets
+            ? WorkerStore(for: configuration.groups, others: sockets.all.count) : nil
         // What is told by a part at the end of a turn reaches the observers in the same turn.
-        let parts =
-            [reload].compactMap { $0 as (any LoopPart)? } + observers.compactMap { $0 as? any LoopPart }
-            + [prefixed].compactMap { $0 as (any LoopPart)? }
+        var parts: [any LoopPart] = []
+        var observers = run.observers
+        if let reload {
+            parts.append(reload)
+            observers.append(reload)
+        }
+        parts += run.observers.compactMap { $0 as? any LoopPart }
+        if let prefixed { parts.append(prefixed) }
+        if let store {
+            parts.append(store)
+            observers.append(store)
+        }
         let host = try Host(
             configuration: configuration, subtree: subtree, groups: groups,
             names: names(subtree, configuration.groups),
-            observers: observers + [reload].compactMap { $0 as (any Observer)? }, parts: parts,
-            sockets: sockets, upgrade: program.map { Upgrade($0) }, inheritance: inheritance,
+            observers: observers, parts: parts, sockets: sockets, upgrade: run.program.map { Upgrade($0) },
+            inheritance: run.inheritance,
             stopRequest: stopRequest.number, seed: UInt64.random(in: .min ... .max))
         return try withExtendedLifetime(preparation) { () throws(SupervisorError) in try host.run() }
     }
@@ -129,9 +154,9 @@ public final class Supervisor: Sendable {
     }
 
     /// What the groups share whose workers' lines are marked.
-    private func prefixedOutput() -> PrefixedOutput? {
-        guard configuration.groups.contains(where: { $0.output == .prefix }) else { return nil }
-        let width = configuration.groups.map { $0.name.count + 1 + "\($0.workers)".count }.max() ?? 0
+    private func prefixedOutput(of groups: [GroupConfiguration]) -> PrefixedOutput? {
+        guard groups.contains(where: { $0.output == .prefix }) else { return nil }
+        let width = groups.map { $0.name.count + 1 + "\($0.workers)".count }.max() ?? 0
         return PrefixedOutput(
             descriptor: STDOUT_FILENO, isColoured: isatty(STDOUT_FILENO) == 1, width: width)
     }

@@ -33,10 +33,12 @@ public struct MemoryMeasurement: Hashable, Sendable {
     }
 }
 
-/// How the kernel says a process ended (waitid(2)).
+/// How a process ended, as the kernel tells its parent (waitid(2)).
 public enum ExitStatus: Hashable, Sendable {
     case code(Int32)
     case signal(Int32, coreDumped: Bool)
+    /// Only its parent is told, and that was an earlier supervisor.
+    case unknown
 }
 
 /// What a `sergeant` worker said of its own end, through the launcher.

@@ -31,6 +31,8 @@ public struct Incarnation: Hashable, Codable, Sendable {
     /// What can happen to an incarnation.
     public enum Input: Hashable, Sendable {
         case started(pid: Int32)
+        /// It runs already, and has since then: an earlier supervisor started it.
+        case adopted(pid: Int32, since: Instant)
         case startFailed(StartFailure)
         case ready
         /// `WATCHDOG=1`
@@ -139,6 +141,10 @@ public struct Incarnation: Hashable, Codable, Sendable {
             return start(pid, &context)
         case (.aborting, .started(let pid)):
             return startTooLate(pid, &context)
+        case (.starting, .adopted(let pid, let since)):
+            return adopt(pid, since, &context)
+        case (.aborting, .adopted(let pid, let since)):
+            return adoptTooLate(pid, since, &context)
         case (.starting, .startFailed(let failure)), (.aborting, .startFailed(let failure)):
             return end(cause ?? .startFailed, exit: nil, failure: failure, &context)
 
@@ -274,11 +280,35 @@ public struct Incarnation: Hashable, Codable, Sendable {
         }
     }
 
+    /// An earlier supervisor left it running. It is taken to be ready: what it said of that is not known.
+    private mutating func adopt(_ pid: Int32, _ since: Instant, _ context: inout Context) -> Consequence {
+        self.pid = pid
+        startedAt = since
+        context.report(.workerAdopted(id, pid: pid))
+        becomeReady(&context)
+        // It may have come near its limit meanwhile.
+        if wire != nil { context.act(.measureMemory(id)) }
+        return .ready
+    }
+
+    private mutating func adoptTooLate(
+        _ pid: Int32, _ since: Instant, _ context: inout Context
+    ) -> Consequence? {
+        self.pid = pid
+        startedAt = since
+        context.report(.workerAdopted(id, pid: pid))
+        return leaveAtOnce(&context)
+    }
+
     /// The answer to a start that is not wanted any more.
     private mutating func startTooLate(_ pid: Int32, _ context: inout Context) -> Consequence? {
         self.pid = pid
         startedAt = context.now
         context.report(.workerStarted(id, pid: pid, replaces: predecessor))
+        return leaveAtOnce(&context)
+    }
+
+    private mutating func leaveAtOnce(_ context: inout Context) -> Consequence? {
         liftWire(&context)
         if hasGrace {
             sendStop(&context, extra: .zero)
@@ -510,6 +540,7 @@ public struct Incarnation: Hashable, Codable, Sendable {
         case (_, _, .code(0)): isSuccess = true
         case (_, _, .code): (isSuccess, answer) = (false, .failed)
         case (_, _, .signal): (isSuccess, answer) = (false, .crashed)
+        case (_, _, .unknown): (isSuccess, answer) = (false, .failed)
         }
         if !isSuccess, let memory = exit.memory, memory.oomKill > 0 { return .oomKilled }
         return answer

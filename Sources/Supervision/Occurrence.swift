@@ -60,6 +60,8 @@ public enum Occurrence: Hashable, Sendable {
     case supervisorReady
     /// The program was replaced in place, and goes on with the workers of this version.
     case supervisorUpgraded(from: String)
+    /// A new version of the program did not take over; why, as a sentence.
+    case supervisorUpgradeRefused(reason: String)
     case supervisorStopping(StopCause)
     case supervisorStopped(Outcome)
     /// The configuration is read again and what changed is put into effect.
@@ -69,6 +71,8 @@ public enum Occurrence: Hashable, Sendable {
     /// The host cannot go on; nothing follows.
     case supervisorBroken(sentence: String)
     /// `replaces` is the process ID of the slot's incarnation before.
+    /// A worker that an earlier supervisor left running goes on under this one.
+    case workerAdopted(IncarnationID, pid: Int32)
     case workerStarted(IncarnationID, pid: Int32, replaces: Int32?)
     case workerReady(IncarnationID, pid: Int32)
     case workerStopping(IncarnationID, pid: Int32, Reason)

@@ -29,6 +29,11 @@ package struct Slot: Hashable, Codable, Sendable {
         self.id = id
     }
 
+    /// Its first incarnation is one of an earlier supervisor's, with this number.
+    mutating func goOn(from number: Int) {
+        incarnations = max(0, number - 1)
+    }
+
     /// What the slot adds to the counts over all slots.
     struct Standing: Hashable, Sendable {
         var isEmpty: Bool

@@ -24,10 +24,15 @@ public struct Supervision: Hashable, Codable, Sendable {
     /// - Parameters:
     ///   - policies: the groups, in the order of their numbers.
     ///   - seed: of the jitter; the same seed and events give the same actions.
-    public init(_ policies: [GroupPolicy], seed: UInt64) {
+    ///   - adopting: incarnations that an earlier supervisor left running, one for a slot. Their start is asked for as any
+    ///     other, and answered with ``Incarnation/Input/adopted(pid:since:)``.
+    public init(_ policies: [GroupPolicy], seed: UInt64, adopting: [IncarnationID] = []) {
         groups = policies.enumerated().map { Group(index: $0.offset, policy: $0.element) }
         random = SplitMix64(seed: seed)
         tally = Tally()
+        for id in adopting where slot(id.slot) != nil {
+            groups[id.group].slots[id.slot.slot - 1].goOn(from: id.number)
+        }
     }
 
     /// Nothing is left to do, and nothing follows.

@@ -5,51 +5,6 @@ import Testing
 extension NativeSupervisor {
     /// The program is replaced in place, on SIGUSR2, while it supervises.
     @Suite(.serialized) struct Upgrades {
-        /// A copy of the program that a test may replace, and a supervisor's environment that runs it.
-        private struct Program {
-            let path: String
-            private let original: String
-
-            init(_ name: String) throws {
-                guard let binary = getenv("SERGEANTCG_BINARY").map({ String(cString: $0) }) else {
-                    throw HarnessFailure("SERGEANTCG_BINARY does not say which program to test")
-                }
-                original = binary
-                path = "/tmp/sergeantcg-test-\(getpid())-\(name)"
-                try restore()
-            }
-
-            /// As a package manager does it: a new file takes the place of the old.
-            func restore() throws {
-                try Tool.mustRun(["cp", original, "\(path).new"])
-                try Tool.mustRun(["mv", "-f", "\(path).new", path])
-            }
-
-            func replace(by script: String) throws {
-                unlink("\(path).new")
-                let file = open("\(path).new", O_CREAT | O_WRONLY | O_CLOEXEC, 0o755)
-                guard file >= 0 else { throw HarnessFailure("cannot write \(path).new: errno \(errno)") }
-                let bytes = Array(script.utf8)
-                let written = write(file, bytes, bytes.count)
-                close(file)
-                guard written == bytes.count else { throw HarnessFailure("cannot write \(path).new") }
-                try Tool.mustRun(["mv", "-f", "\(path).new", path])
-            }
-
-            func remove() { unlink(path) }
-        }
-
-        /// Runs a supervisor from a copy of the program.
-        private static func withProgram(
-            _ name: String, _ launch: Launch, _ body: (SupervisorProcess, Program) throws -> Void
-        ) throws {
-            let program = try Program(name)
-            defer { program.remove() }
-            var launch = launch
-            launch.binary = program.path
-            try withSupervisor(launch) { try body($0, program) }
-        }
-
         /// 20 upgrades under a client that connects without pause: no connection is refused, every worker lives on and
         /// is known, nothing that is open grows.
         @Test func twentyUpgradesLoseNothing() throws {
@@ -59,7 +14,7 @@ extension NativeSupervisor {
                     "--concurrent-workers", "3", "--backoff-initial", "0.05", "--listen",
                     "web=tcp://127.0.0.1:\(port)",
                 ], command: try TestWorker.command("serve"))
-            try Self.withProgram("twenty", launch) { supervisor, program in
+            try withReplaceableProgram("twenty", launch) { supervisor, program in
                 try supervisor.waitFor("supervisor_ready")
                 for number in 0..<3 {
                     try supervisor.waitForOutput(from: number) { $0.hasPrefix("serving 1 web ours") }
@@ -111,7 +66,7 @@ extension NativeSupervisor {
         @Test func timersGoOn() throws {
             let launch = Launch(
                 ["--stop-timeout", "15"], command: try TestWorker.command("ignore-term"))
-            try Self.withProgram("timers", launch) { supervisor, _ in
+            try withReplaceableProgram("timers", launch) { supervisor, _ in
                 try supervisor.waitForOutput { $0.hasPrefix("ready") || $0.hasPrefix("ignoring") }
                 supervisor.signal(SIGTERM)
                 let asked = try supervisor.waitFor("worker_stopping")
@@ -131,7 +86,7 @@ extension NativeSupervisor {
             let launch = Launch(
                 ["--backoff-initial", "0.2", "--backoff-max", "30"],
                 command: try TestWorker.command("exit", "1"))
-            try Self.withProgram("failures", launch) { supervisor, _ in
+            try withReplaceableProgram("failures", launch) { supervisor, _ in
                 var position = 0
                 for failures in 1...5 {
                     let wait = try supervisor.waitFor("worker_backoff", from: position)
@@ -157,7 +112,7 @@ extension NativeSupervisor {
             let launch = Launch(
                 ["--concurrent-workers", "8", "--backoff-initial", "0.01", "--backoff-max", "0.01"],
                 command: try TestWorker.command("sleep"))
-            try Self.withProgram("deaths", launch) { supervisor, _ in
+            try withReplaceableProgram("deaths", launch) { supervisor, _ in
                 try supervisor.waitFor("supervisor_ready")
                 var position = 0
                 for _ in 0..<10 {
@@ -198,7 +153,7 @@ extension NativeSupervisor {
         ])
         func aBrokenProgramDoesNotTakeOver(name: String, script: String, sentence: String) throws {
             let launch = Launch(["--concurrent-workers", "2"], command: try TestWorker.command("sleep"))
-            try Self.withProgram(name, launch) { supervisor, program in
+            try withReplaceableProgram(name, launch) { supervisor, program in
                 try supervisor.waitFor("supervisor_ready")
                 let workers = Self.running(supervisor)
                 let open = ProcessFacts(supervisor.pid).descriptors.count
@@ -211,7 +166,7 @@ extension NativeSupervisor {
                     #expect(end.reason == "crashed")
                     try supervisor.waitFor("worker_started", within: .seconds(8)) { $0.incarnation == 2 }
                 }
-                let trouble = try supervisor.waitFor("supervisor_trouble")
+                let trouble = try supervisor.waitFor("supervisor_upgrade_refused")
                 #expect(trouble.message.contains(sentence), "\(trouble.message)")
                 #expect(trouble.message.contains("goes on"), "\(trouble.message)")
                 #expect(!supervisor.lines.contains { $0.event == "supervisor_upgraded" })
@@ -231,13 +186,13 @@ extension NativeSupervisor {
         /// A program that approves and then cannot be run: the old one takes everything up again.
         @Test func aFailedExecIsTakenBack() throws {
             let launch = Launch(["--concurrent-workers", "2"], command: try TestWorker.command("sleep"))
-            try Self.withProgram("exec", launch) { supervisor, program in
+            try withReplaceableProgram("exec", launch) { supervisor, program in
                 try supervisor.waitFor("supervisor_ready")
                 let workers = Self.running(supervisor)
                 // Says that it could, and takes itself away.
                 try program.replace(by: "#!/bin/sh\nrm -f '\(program.path)'\necho OK\n")
                 supervisor.signal(SIGUSR2)
-                let trouble = try supervisor.waitFor("supervisor_trouble")
+                let trouble = try supervisor.waitFor("supervisor_upgrade_refused")
                 #expect(trouble.message.contains("No such file"), "\(trouble.message)")
                 kill(workers[0], SIGKILL)
                 let next = try supervisor.waitFor("worker_started") { $0.incarnation == 2 }
@@ -267,7 +222,7 @@ extension NativeSupervisor {
         @Test func aStopMeanwhileIsKept() throws {
             let launch = Launch(["--concurrent-workers", "4"], command: try TestWorker.command("sleep"))
             for delay in [0, 20_000, 60_000, 120_000] as [UInt32] {
-                try Self.withProgram("stop", launch) { supervisor, _ in
+                try withReplaceableProgram("stop", launch) { supervisor, _ in
                     try supervisor.waitFor("supervisor_ready")
                     supervisor.signal(SIGUSR2)
                     usleep(delay)

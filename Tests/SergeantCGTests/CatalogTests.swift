@@ -48,10 +48,11 @@ import Testing
         let memory = MemoryMeasurement(current: 2, unreclaimable: 1)
         var result: [Occurrence] = [
             .supervisorStarted, .supervisorReady, .supervisorUpgraded(from: "0"),
+            .supervisorUpgradeRefused(reason: "r"),
             .supervisorStopping(.request), .supervisorStopped(.stopped),
             .supervisorReloading, .supervisorReloaded(fault: nil), .supervisorBroken(sentence: "s"),
             .hostTrouble(nil, sentence: "s"), .hostNotice(sentence: "s"),
-            .workerStarted(id, pid: 1, replaces: nil), .workerReady(id, pid: 1),
+            .workerStarted(id, pid: 1, replaces: nil), .workerAdopted(id, pid: 1), .workerReady(id, pid: 1),
             .workerStopping(id, pid: 1, .restart),
             .workerMemoryAlarm(id, pid: 1, memory, wire: nil),
             .workerMemoryLimit(id, pid: 1, memory, limit: 1),

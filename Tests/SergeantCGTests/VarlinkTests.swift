@@ -179,7 +179,7 @@ import Testing
         }
         let errors = [
             VarlinkError.noSuchTarget(""), .rollFailed(worker: "", reason: ""), .reloadFailed(""), .stopping,
-            .notSupported(""),
+            .notSupported(""), .upgradeFailed(""),
         ]
         for error in errors {
             let name = error.name.dropFirst(ControlInterface.name.utf8.count + 1)

@@ -86,6 +86,16 @@ final class Journal {
         try waitFor("\"\(words)\"", from: position, within: patience) { $0.message.contains(words) }
     }
 
+    /// How many lines of the log say the one thing, by when the other was said so many times.
+    func lines(_ event: String, until last: String, times: Int) throws -> Int {
+        var position = 0
+        for number in 1...times {
+            let entry = try waitFor("\(last) number \(number)", from: position) { $0.line?.event == last }
+            position = entry.position + 1
+        }
+        return entries[..<position].count { $0.line?.event == event }
+    }
+
     /// All that was read, for a person.
     var transcript: String {
         while (try? read(milliseconds: 200)) == true {}

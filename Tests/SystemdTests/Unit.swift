@@ -7,6 +7,8 @@ import Testing
 struct Service {
     /// Options of `sergeantcg`. `--log-format json` is put before them.
     var options: [String]
+    /// The program, another than the installed one where a test replaces it.
+    var supervisor = Installed.supervisor
     /// The worker's words.
     var command: [String]
     /// Lines of `[Service]` after ours; a later setting overrides an earlier one.
@@ -30,7 +32,7 @@ struct Service {
 
     var text: String {
         let words =
-            [Installed.supervisor, "--log-format", "json"] + (self.words ?? options + ["--"] + command)
+            [supervisor, "--log-format", "json"] + (self.words ?? options + ["--"] + command)
         let main = [
             "Type=notify", "ExecStart=\(words.joined(separator: " "))", "Delegate=\(delegate)",
             "KillMode=mixed",

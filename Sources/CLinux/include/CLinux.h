@@ -207,13 +207,17 @@ static inline unsigned char *linux_cmsg_data(struct cmsghdr *header) { return CM
 static inline size_t linux_cmsg_space(size_t length) { return CMSG_SPACE(length); }
 static inline size_t linux_cmsg_length(size_t length) { return CMSG_LEN(length); }
 
-// sendmsg(2) of a descriptor (SCM_RIGHTS) with no bytes to a datagram socket's peer.
-static inline int linux_send_descriptor(int socket, int descriptor, int flags) {
+// sendmsg(2) of some bytes, which may be none, and a descriptor (SCM_RIGHTS) to a datagram socket's peer.
+static inline int linux_send_descriptor(int socket, const void *bytes, size_t count, int descriptor, int flags) {
     union {
         struct cmsghdr header;
         char space[CMSG_SPACE(sizeof(int))];
     } control = {0};
-    struct msghdr message = {.msg_control = control.space, .msg_controllen = sizeof control.space};
+    struct iovec part = {.iov_base = (void *)bytes, .iov_len = count};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = count > 0,
+                             .msg_control = control.space,
+                             .msg_controllen = sizeof control.space};
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import FoundationEssentials
 internal import Glibc
 
 /// One client: its socket, the calls it sent and the replies it has not read yet. Nothing here waits.
@@ -9,6 +10,7 @@ final class ControlConnection {
         /// The groups that still roll.
         case roll(Set<Int>, fault: VarlinkError?)
         case reload
+        case upgrade
     }
 
     /// Replies that a client did not read, in bytes, beyond which it is not waited for.
@@ -94,6 +96,58 @@ final class ControlConnection {
         output = []
         sent = 0
         return true
+    }
+
+    // MARK: Across an upgrade
+
+    /// A connection as one image of the program hands it to the next: the client notices nothing.
+    struct Memory: Codable {
+        enum Task: Codable {
+            /// It is asked anew.
+            case status
+            case roll(Set<Int>, fault: VarlinkError?)
+            case reload, upgrade
+        }
+
+        var descriptor: Int32
+        var unread: Data
+        var unsent: Data
+        var task: Task?
+        var isOneway: Bool
+        var hasEnded: Bool
+    }
+
+    var memory: Memory {
+        let task: Memory.Task? =
+            switch task {
+            case nil: nil
+            case .status: .status
+            case .roll(let groups, let fault): .roll(groups, fault: fault)
+            case .reload: .reload
+            case .upgrade: .upgrade
+            }
+        return Memory(
+            descriptor: descriptor.number, unread: Data(input.unread), unsent: Data(output[sent...]),
+            task: task, isOneway: isOneway, hasEnded: hasEnded)
+    }
+
+    /// Takes one up that another image handed over.
+    ///
+    /// - Parameter question: what is asked anew, where it waits for the status.
+    init(_ memory: Memory, question: @autoclosure () -> StatusQuestion) {
+        descriptor = Descriptor(owning: memory.descriptor)
+        input.append(memory.unread)
+        output = Array(memory.unsent)
+        isOneway = memory.isOneway
+        hasEnded = memory.hasEnded
+        task =
+            switch memory.task {
+            case nil: nil
+            case .status: .status(question())
+            case .roll(let groups, let fault): .roll(groups, fault: fault)
+            case .reload: .reload
+            case .upgrade: .upgrade
+            }
     }
 
     /// Both sides are closed. Only asked where nothing is read, and nothing written.

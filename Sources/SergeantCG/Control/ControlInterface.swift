@@ -119,6 +119,10 @@ extension VarlinkError {
         VarlinkError("io.sergeantcg.Supervisor.ReloadFailed", ["reason": reason])
     }
 
+    package static func upgradeFailed(_ reason: String) -> VarlinkError {
+        VarlinkError("io.sergeantcg.Supervisor.UpgradeFailed", ["reason": reason])
+    }
+
     package static let stopping = VarlinkError("io.sergeantcg.Supervisor.Stopping")
 
     package static func notSupported(_ reason: String) -> VarlinkError {

@@ -24,12 +24,13 @@ package final class ControlServer: Observer, LoopPart {
     private let limits: [Limits]
     private let board: StatusBoard
     private var host: HostAccess?
-    /// Reads the configuration again, and tells with nil, or a sentence, when that is done; nil where there is
-    /// nothing to read.
-    var reload: ((@escaping (String?) -> Void) -> Void)?
+    /// Reads the configuration again, and tells when that is done; nil where there is nothing to read.
+    var reload: (() -> Void)?
     private var socket: ControlSocket?
     /// Given up for a moment where no descriptor is left, so that a caller can be turned away.
     private var spare: Spare?
+    /// What an image before us handed over.
+    private var inheritance: Memory?
 
     private var connections: [UInt32: ControlConnection] = [:]
     private var lastKey = ControlServer.listenerKey
@@ -47,6 +48,10 @@ package final class ControlServer: Observer, LoopPart {
     // MARK: The loop
 
     package func join(_ host: HostAccess) throws(SupervisorError) {
+        if let inheritance {
+            self.inheritance = nil
+            return takeUp(inheritance, host)
+        }
         let path: ControlPath
         switch place {
         case .none: return
@@ -60,11 +65,7 @@ package final class ControlServer: Observer, LoopPart {
         }
         self.host = host
         do throws(ControlSocket.Fault) {
-            let made = try ControlSocket(path)
-            socket = made
-            let error = host.listen(to: made.listener.number, .readable, key: Self.listenerKey)
-            guard error == 0 else { throw .failed("cannot listen to it: errno \(error)") }
-            spare = Spare()
+            try listen(to: try ControlSocket(path), host)
         } catch {
             leave()
             switch error {
@@ -89,6 +90,13 @@ package final class ControlServer: Observer, LoopPart {
                 host.tell(.hostNotice(sentence: Self.without(sentence)))
             }
         }
+    }
+
+    private func listen(to made: ControlSocket, _ host: HostAccess) throws(ControlSocket.Fault) {
+        socket = made
+        let error = host.listen(to: made.listener.number, .readable, key: Self.listenerKey)
+        guard error == 0 else { throw .failed("cannot listen to it: errno \(error)") }
+        spare = Spare()
     }
 
     private static func without(_ reason: String) -> String {
@@ -122,6 +130,13 @@ package final class ControlServer: Observer, LoopPart {
         board.observe(occurrence, named: names)
         switch occurrence {
         case .rollEnded(let group, let end): note(end, of: group, names)
+        case .supervisorReloaded(let fault):
+            let reply = fault.map { VarlinkReply.error(.reloadFailed($0)) } ?? VarlinkReply.result()
+            finish { if case .reload = $0 { reply } else { nil } }
+        case .supervisorUpgraded:
+            finish { if case .upgrade = $0 { VarlinkReply.result() } else { nil } }
+        case .supervisorUpgradeRefused(let reason):
+            finish { if case .upgrade = $0 { VarlinkReply.error(.upgradeFailed(reason)) } else { nil } }
         case .supervisorStopping:
             finish { if case .roll = $0 { VarlinkReply.error(.stopping) } else { nil } }
         default: break
@@ -166,8 +181,11 @@ package final class ControlServer: Observer, LoopPart {
             guard let victim = longestIdle else { return }
             drop(victim)
         }
+        admit(ControlConnection(descriptor))
+    }
+
+    private func admit(_ connection: ControlConnection) {
         repeat { lastKey &+= 1 } while lastKey == Self.listenerKey || connections[lastKey] != nil
-        let connection = ControlConnection(descriptor)
         uses += 1
         connection.lastUse = uses
         // A descriptor that epoll does not take cannot be served.
@@ -175,6 +193,8 @@ package final class ControlServer: Observer, LoopPart {
             return
         }
         connections[lastKey] = connection
+        // One that was handed over may have something to do already.
+        settle(lastKey, connection)
     }
 
     /// Of those that lose nothing they were promised; else of those whose client does not read.
@@ -199,7 +219,7 @@ package final class ControlServer: Observer, LoopPart {
         }
         switch connection.task {
         case .status(let question): answer(question, connection)
-        case .roll, .reload: if connection.hasHungUp { connection.fail() }
+        case .roll, .reload, .upgrade: if connection.hasHungUp { connection.fail() }
         case nil:
             if !connection.hasMessage { connection.receive() }
             if !connection.isBroken, let message = connection.nextMessage() { take(message, connection) }
@@ -215,7 +235,7 @@ package final class ControlServer: Observer, LoopPart {
         switch connection.task {
         case .status: interest = .writable
         // Only a hang-up is told: what else the client asks comes after this.
-        case .roll, .reload: interest = connection.isWriting ? .writable : []
+        case .roll, .reload, .upgrade: interest = connection.isWriting ? .writable : []
         // A call that has come whole waits for its turn, which is the next.
         case nil: interest = connection.isWriting || connection.hasMessage ? .writable : .readable
         }
@@ -263,9 +283,7 @@ package final class ControlServer: Observer, LoopPart {
             }
             connection.reply(VarlinkReply.result { $0.member("description", .text(text)) })
         case .status:
-            let question = StatusQuestion(
-                board.standing, names: host.names, instance: name, pid: getpid(), limits: limits)
-            answer(question, connection)
+            answer(question(host), connection)
         case .stop:
             host.post(.stop)
             connection.reply(VarlinkReply.result())
@@ -280,14 +298,19 @@ package final class ControlServer: Observer, LoopPart {
                 throw .notSupported("it was started without --config, so there is nothing to read again")
             }
             connection.task = .reload
-            reload { [weak self] fault in
-                let reply = fault.map { VarlinkReply.error(.reloadFailed($0)) } ?? VarlinkReply.result()
-                self?.finish { if case .reload = $0 { reply } else { nil } }
-            }
+            reload()
         case .upgrade:
             if board.standing.isStopping { throw .stopping }
-            throw .notSupported("this supervisor does not replace itself")
+            guard let upgrade = host.upgrade else {
+                throw .notSupported("this supervisor is part of another program, which is not its to replace")
+            }
+            connection.task = .upgrade
+            upgrade.request()
         }
+    }
+
+    private func question(_ host: HostAccess) -> StatusQuestion {
+        StatusQuestion(board.standing, names: host.names, instance: name, pid: getpid(), limits: limits)
     }
 
     /// What is to be restarted, and the groups whose rolls that begins.
@@ -382,14 +405,43 @@ private final class Spare {
 }
 
 extension ControlServer: Remembering {
-    package var memoryName: String { "status" }
+    /// What one image of the program hands to the next.
+    struct Memory: Codable {
+        var standing: Standing
+        var socket: ControlSocket.Memory?
+        var connections: [ControlConnection.Memory]
+    }
+
+    package var memoryName: String { "control" }
 
     package func remember() throws -> UpgradeMemory {
-        UpgradeMemory(try JSONEncoder().encode(board.standing))
+        // One that cannot be served any more ends with this image.
+        let living = connections.values.filter { !$0.isBroken }.sorted { $0.lastUse < $1.lastUse }
+        let memory = Memory(
+            standing: board.standing, socket: socket?.memory, connections: living.map(\.memory))
+        return UpgradeMemory(
+            try JSONEncoder().encode(memory),
+            descriptors: memory.connections.map(\.descriptor) + [memory.socket?.listener].compactMap { $0 })
     }
 
     package func recall(_ memory: UpgradeMemory) {
-        guard let standing = try? JSONDecoder().decode(Standing.self, from: memory.bytes) else { return }
-        board.recall(standing)
+        guard let memory = try? JSONDecoder().decode(Memory.self, from: memory.bytes) else { return }
+        board.recall(memory.standing)
+        inheritance = memory
+    }
+
+    private func takeUp(_ memory: Memory, _ host: HostAccess) {
+        self.host = host
+        for one in memory.connections {
+            admit(ControlConnection(one, question: question(host)))
+        }
+        guard let socket = memory.socket else { return }
+        do throws(ControlSocket.Fault) {
+            try listen(to: ControlSocket(adopting: socket), host)
+        } catch {
+            leave()
+            host.tell(
+                .hostNotice(sentence: Self.without("the one of the image before cannot be listened to")))
+        }
     }
 }

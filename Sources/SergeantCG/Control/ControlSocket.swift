@@ -15,8 +15,8 @@ final class ControlSocket {
     let listener: Descriptor
     let path: String
     private let made: [String]
-    private let device: dev_t
-    private let inode: ino_t
+    private let device: UInt64
+    private let inode: UInt64
 
     init(_ place: ControlPath) throws(Fault) {
         path = place.path
@@ -42,9 +42,34 @@ final class ControlSocket {
             throw Self.failure("listen on \(place.path)", error)
         }
         listener = bound
-        device = status.st_dev
-        inode = status.st_ino
+        device = UInt64(status.st_dev)
+        inode = UInt64(status.st_ino)
     }
+
+    // MARK: Across an upgrade
+
+    /// The socket as one image of the program hands it to the next, which goes on listening.
+    struct Memory: Codable {
+        var listener: Int32
+        var path: String
+        var made: [String]
+        var device: UInt64
+        var inode: UInt64
+    }
+
+    var memory: Memory {
+        Memory(listener: listener.number, path: path, made: made, device: device, inode: inode)
+    }
+
+    init(adopting memory: Memory) {
+        listener = Descriptor(owning: memory.listener)
+        path = memory.path
+        made = memory.made
+        device = memory.device
+        inode = memory.inode
+    }
+
+    // MARK: Made
 
     private static func bind(_ path: String) throws(Fault) -> Descriptor {
         let result = UnixSocket.make(blocking: false)
@@ -65,7 +90,7 @@ final class ControlSocket {
     /// Removes the file, if it is still ours, and the directories that were made for it, if nobody else uses them.
     func remove() {
         var status = stat()
-        if lstat(path, &status) == 0, status.st_dev == device, status.st_ino == inode {
+        if lstat(path, &status) == 0, UInt64(status.st_dev) == device, UInt64(status.st_ino) == inode {
             // It was there a moment ago; if it is not any more, all the better.
             _ = unlink(path)
         }

@@ -25,6 +25,9 @@ package struct MessageBuffer {
         mutating get { end() == nil && bytes.count - start > capacity }
     }
 
+    /// What no message was made of yet.
+    package var unread: [UInt8] { Array(bytes[start...]) }
+
     package mutating func append(_ more: some Collection<UInt8>) {
         bytes.append(contentsOf: more)
     }

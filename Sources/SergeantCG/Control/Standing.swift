@@ -64,7 +64,7 @@ package struct Standing: Hashable, Codable, Sendable {
         switch occurrence {
         case .supervisorReady: wasReady = true
         case .supervisorStopping: isStopping = true
-        case .workerStarted(let id, let pid, _):
+        case .workerStarted(let id, let pid, _), .workerAdopted(let id, let pid):
             change(id.slot) { place in
                 place.last = id.number
                 place.lives.append(Life(number: id.number, pid: pid, state: .starting, started: now))

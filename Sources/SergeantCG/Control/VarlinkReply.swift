@@ -1,13 +1,13 @@
 internal import FoundationEssentials
 
 /// An error as a reply carries it.
-package struct VarlinkError: Error, Hashable, Sendable {
+package struct VarlinkError: Error, Hashable, Codable, Sendable {
     /// `interface.Name`.
     package var name: String
     /// Its parameters, in order. All of ours are text.
     package var parameters: [Parameter]
 
-    package struct Parameter: Hashable, Sendable {
+    package struct Parameter: Hashable, Codable, Sendable {
         package var name: String
         package var value: String
     }

@@ -105,10 +105,26 @@ final class GroupHost {
         try withDirectory { (group) throws(CgroupError) in try group.makeChild(leaf) }
     }
 
+    /// That of a worker that runs already.
+    func openCgroup(_ leaf: String) throws(CgroupError) -> Cgroup {
+        try withDirectory { (group) throws(CgroupError) in try group.openChild(leaf) }
+    }
+
+    /// Limits a worker that runs already. Never below what it holds now, which would have us wait in reclaim, or kill it:
+    /// a look at it follows.
+    func limitAgain(_ cgroup: borrowing Cgroup) throws(CgroupError) {
+        let current = limits.needMemory ? try cgroup.memoryCurrent() : 0
+        try limit(cgroup, least: current)
+    }
+
     func limit(_ cgroup: borrowing Cgroup) throws(CgroupError) {
+        try limit(cgroup, least: 0)
+    }
+
+    private func limit(_ cgroup: borrowing Cgroup, least: UInt64) throws(CgroupError) {
         if accountsMemory { try cgroup.setOOMGroup(true) }
-        if let threshold = limits.memoryThreshold { try cgroup.setMemoryHigh(.bytes(threshold)) }
-        if let hard = limits.memoryMax { try cgroup.setMemoryMax(.bytes(hard)) }
+        if let threshold = limits.memoryThreshold { try cgroup.setMemoryHigh(.bytes(max(threshold, least))) }
+        if let hard = limits.memoryMax { try cgroup.setMemoryMax(.bytes(max(hard, least))) }
         if limits.needMemory, limitsSwap {
             do throws(CgroupError) { try cgroup.setSwapMax(.bytes(limits.swapMax ?? 0)) } catch {
                 guard error.errno == ENOENT, limits.swapMax == nil else { throw error }

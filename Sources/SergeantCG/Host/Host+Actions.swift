@@ -29,6 +29,7 @@ extension Host {
 
     func start(_ id: IncarnationID) {
         startsThisTurn += 1
+        if let adoptee = adoptees.removeValue(forKey: id) { return adopt(adoptee, as: id) }
         let group = groups[id.group]
         let worker: Worker
         do {

@@ -43,8 +43,7 @@ extension Host {
             return tell(
                 .hostNotice(sentence: "SIGUSR2 was received: only the program itself can be upgraded by it"))
         }
-        // What comes of it is told anyway.
-        upgrade.request { _ in }
+        upgrade.request()
     }
 
     func takeStopRequest() {
@@ -177,21 +176,24 @@ extension Host {
             guard worker.process != nil else { return }
         }
         guard let pidfd = worker.process?.pidfd else { return }
-        let status: ProcessExit
-        do {
-            guard let ended = try reap(pidfd: pidfd) else { return }
-            status = ended
-        } catch {
-            // ECHILD: somebody else reaped it. It has ended all the same.
-            trouble(worker.id, error)
-            status = .exited(-1)
+        var status = ExitStatus.unknown
+        if worker.isAdopted {
+            guard hasEnded(pidfd) else { return }
+        } else {
+            do {
+                guard let ended = try reap(pidfd: pidfd) else { return }
+                status = ExitStatus(ended)
+            } catch {
+                // ECHILD: somebody else reaped it. It has ended all the same.
+                trouble(worker.id, error)
+            }
         }
         takeReports(worker)
         // The last words of one that has ended stand before its end.
         takeNotifications(worker)
         worker.process = nil
         worker.socket = nil
-        var exit = Exit(status: ExitStatus(status), report: worker.reports?.report)
+        var exit = Exit(status: status, report: worker.reports?.report)
         worker.reports = nil
         do {
             exit.memory = try counters(worker)

@@ -8,12 +8,6 @@ extension Host {
     ///
     /// - Throws: what an observer or a part of the loop could not remember.
     func upgradeState() throws -> UpgradeState {
-        guard !groups.contains(where: { $0.configuration.output == .prefix }) else {
-            throw SupervisorError(
-                .system,
-                "with --output prefix the workers' pipes end here and cannot be handed over: restart the supervisor, or "
-                    + "use --output journal")
-        }
         var memories: [String: UpgradeMemory] = [:]
         for one in rememberers { memories[one.memoryName] = try one.remember() }
         return UpgradeState(
@@ -69,6 +63,7 @@ extension Host {
         worker.awaitsProgram = memory.awaitsProgram
         worker.toldReady = memory.toldReady
         worker.asksForEmptiness = memory.asksForEmptiness
+        worker.isAdopted = memory.isAdopted ?? false
         if let reports = memory.reports { worker.reports = ReportChannel(reports) }
         if let socket = memory.socket {
             worker.socket = WorkerSocket(adopting: socket.descriptor, path: socket.path)
@@ -109,6 +104,6 @@ extension Worker {
             awaitsProgram: awaitsProgram, reports: reports?.memory, toldReady: toldReady,
             socket: notifySocket, status: status, toldNotifyFault: toldNotifyFault,
             watchesMemory: memoryWatch != nil, watchesEmptiness: emptinessWatch != nil,
-            asksForEmptiness: asksForEmptiness)
+            asksForEmptiness: asksForEmptiness, isAdopted: isAdopted ? true : nil)
     }
 }

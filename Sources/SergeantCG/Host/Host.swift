@@ -36,6 +36,8 @@ final class Host {
     let upgrade: Upgrade?
     /// What the image before us handed over.
     private let inheritance: UpgradeState?
+    /// Workers of an earlier supervisor, until they are taken over.
+    var adoptees: [IncarnationID: StoredWorker]
 
     let loop: EventLoop
     var timers: TimerQueue<Timer>
@@ -72,6 +74,7 @@ final class Host {
         self.sockets = sockets
         self.upgrade = upgrade
         self.inheritance = inheritance
+        adoptees = Self.adoptees(subtree.adopted, names)
         buffers = observers.compactMap { $0 as? any BufferedObserver }
         awaited = buffers.map { _ in nil }
         self.stopRequest = stopRequest
@@ -81,7 +84,9 @@ final class Host {
             throw SupervisorError(.system, error.description)
         }
         signals = configuration.handlesSignals ? try SignalSource() : nil
-        supervision = inheritance?.supervision ?? Supervision(configuration.groups.map(\.policy), seed: seed)
+        supervision =
+            inheritance?.supervision
+            ?? Supervision(configuration.groups.map(\.policy), seed: seed, adopting: Array(adoptees.keys))
 
         try listen(timers.descriptor, .timer)
         try listen(watcher.descriptor, .watcher)

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import FoundationEssentials
 internal import Glibc
 internal import Supervision
 
@@ -11,11 +12,12 @@ package final class PrefixedOutput: LoopPart {
     private final class Source {
         let pipe: Descriptor
         let prefix: [UInt8]
-        var lines = LineBreaker()
+        var lines: LineBreaker
 
-        init(_ pipe: consuming Descriptor, prefix: [UInt8]) {
+        init(_ pipe: consuming Descriptor, prefix: [UInt8], lines: LineBreaker = LineBreaker()) {
             self.pipe = pipe
             self.prefix = prefix
+            self.lines = lines
         }
     }
 
@@ -35,6 +37,8 @@ package final class PrefixedOutput: LoopPart {
     private var sources: [UInt32: Source] = [:]
     private var lastKey = PrefixedOutput.sinkKey
     private var awaited: Int32?
+    /// The pipes that an image before us handed over.
+    private var inherited: [Source] = []
 
     /// - Parameters:
     ///   - descriptor: where the lines go; it stays the caller's.
@@ -55,16 +59,21 @@ package final class PrefixedOutput: LoopPart {
         let reading = try Descriptor(made < 0 ? made : ends[0], operation: "make a pipe", errno: -made)
         let writing = Descriptor(owning: ends[1])
         // The other end is another open file: the worker's writes wait as those to any pipe.
-        guard fcntl(reading.number, F_SETFL, O_NONBLOCK) == 0, let host else {
+        guard fcntl(reading.number, F_SETFL, O_NONBLOCK) == 0 else {
             throw SupervisorError(.system, "cannot read a pipe without waiting: errno \(errno)")
         }
+        try listen(to: Source(reading, prefix: prefix(slot, name)))
+        return writing
+    }
+
+    private func listen(to source: Source) throws(SupervisorError) {
+        guard let host else { return }
         repeat { lastKey = lastKey &+ 1 } while lastKey == Self.sinkKey || sources[lastKey] != nil
-        let error = host.listen(to: reading.number, .readable, key: lastKey)
+        let error = host.listen(to: source.pipe.number, .readable, key: lastKey)
         guard error == 0 else {
             throw SupervisorError(.system, "cannot listen to a pipe: \(String(cString: strerror(error)))")
         }
-        sources[lastKey] = Source(reading, prefix: prefix(slot, name))
-        return writing
+        sources[lastKey] = source
     }
 
     private func prefix(_ slot: SlotID, _ name: String) -> [UInt8] {
@@ -78,8 +87,11 @@ package final class PrefixedOutput: LoopPart {
 
     // MARK: LoopPart
 
-    package func join(_ host: HostAccess) {
+    package func join(_ host: HostAccess) throws(SupervisorError) {
         self.host = host
+        let inherited = self.inherited
+        self.inherited = []
+        for source in inherited { try listen(to: source) }
     }
 
     package func descriptorIsReady(_ key: UInt32) {
@@ -138,5 +150,38 @@ package final class PrefixedOutput: LoopPart {
         if isColoured, line.contains(0x1B) { text += Array("\u{1B}[0m".utf8) }
         text.append(UInt8(ascii: "\n"))
         sink.append(text)
+    }
+}
+
+extension PrefixedOutput: Remembering {
+    private struct Memory: Codable {
+        struct Pipe: Codable {
+            var descriptor: Int32
+            var prefix: Data
+            var lines: LineBreaker
+        }
+
+        var sink: LineSink.Memory
+        var pipes: [Pipe]
+    }
+
+    package var memoryName: String { "prefixed-output" }
+
+    package func remember() throws -> UpgradeMemory {
+        let pipes = sources.values.map { source in
+            Memory.Pipe(
+                descriptor: source.pipe.number, prefix: Data(source.prefix), lines: source.lines)
+        }
+        return UpgradeMemory(
+            try JSONEncoder().encode(Memory(sink: sink.memory, pipes: pipes)),
+            descriptors: pipes.map(\.descriptor))
+    }
+
+    package func recall(_ memory: UpgradeMemory) {
+        guard let memory = try? JSONDecoder().decode(Memory.self, from: memory.bytes) else { return }
+        sink.recall(memory.sink)
+        inherited = memory.pipes.map { pipe in
+            Source(Descriptor(owning: pipe.descriptor), prefix: Array(pipe.prefix), lines: pipe.lines)
+        }
     }
 }

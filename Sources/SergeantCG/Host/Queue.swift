@@ -11,6 +11,9 @@ package struct Queue<Element> {
         elements.append(element)
     }
 
+    /// What is in it, first in first.
+    package var all: ArraySlice<Element> { elements[head...] }
+
     package mutating func next() -> Element? {
         guard head < elements.count else {
             elements.removeAll(keepingCapacity: elements.capacity <= 1024)

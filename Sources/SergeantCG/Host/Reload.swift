@@ -1,19 +1,38 @@
+internal import FoundationEssentials
 internal import Supervision
 
-/// Reads the configuration again while the workers run, and puts into effect what differs.
+/// Reads the configuration again while the workers run, and puts into effect what differs. Where a new version of the
+/// program lies in its place, that one takes over first, and is who reads.
 ///
 /// All that could fail is done first: a bad file changes nothing.
-final class Reload: LoopPart, Observer {
+final class Reload: LoopPart, Observer, Remembering {
+    /// One that is under way.
+    private struct Course: Codable {
+        enum Stage: String, Codable {
+            /// The new program has been asked to take over.
+            case upgrading
+            /// The configuration is to be read, as soon as the loop turns.
+            case reading
+            /// Groups roll.
+            case rolling
+        }
+
+        var stage: Stage
+        /// The groups whose roll it waits for.
+        var rolling: Set<Int> = []
+        /// What went wrong.
+        var faults: [String] = []
+        /// It was asked for again meanwhile.
+        var isAskedAgain = false
+    }
+
+    private static let readingTimer: UInt32 = 0
+
     private let read: () throws(SupervisorError) -> Configuration
     private let preparation: GroupPreparation
     private var running: Configuration
     private var host: HostAccess?
-    /// The groups whose roll the reload waits for; nil while none is under way.
-    private var rolling: Set<Int>?
-    private var fault: String?
-    /// It was asked for again while one was under way.
-    private var isAskedAgain = false
-    private var ends: [(String?) -> Void] = []
+    private var course: Course?
 
     init(
         _ running: Configuration, preparation: GroupPreparation,
@@ -26,6 +45,7 @@ final class Reload: LoopPart, Observer {
 
     func join(_ host: HostAccess) throws(SupervisorError) {
         self.host = host
+        if course?.stage == .reading { readSoon() }
     }
 
     func leave() {
@@ -33,27 +53,37 @@ final class Reload: LoopPart, Observer {
     }
 
     func takesHangup() -> Bool {
-        begin { _ in }
+        begin()
         return true
     }
 
-    /// - Parameter end: told when all is in effect, with nil or with what went wrong.
-    func begin(_ end: @escaping (String?) -> Void) {
-        guard let host else { return end("the supervisor has stopped") }
-        ends.append(end)
-        guard rolling == nil else {
-            isAskedAgain = true
+    /// What comes of it is told: ``Occurrence/supervisorReloaded(fault:)``.
+    func begin() {
+        guard let host else { return }
+        guard course == nil else {
+            course?.isAskedAgain = true
             return
         }
         host.tell(.supervisorReloading)
-        fault = nil
-        rolling = []
+        course = Course(stage: .upgrading)
+        guard let upgrade = host.upgrade, upgrade.programIsReplaced else { return readSoon() }
+        upgrade.request()
+    }
+
+    /// Whoever calls may be in the midst of an occurrence, or at the end of a turn.
+    private func readSoon() {
+        course?.stage = .reading
+        host?.setTimer(Self.readingTimer, at: .now())
+    }
+
+    func timerIsDue(_ key: UInt32) {
+        guard course?.stage == .reading, let host else { return }
+        course?.stage = .rolling
         do throws(SupervisorError) {
             try apply(try read(), host)
         } catch {
-            fault = error.description
+            course?.faults.append(error.description)
         }
-        endIfDone()
     }
 
     private func apply(_ wanted: Configuration, _ host: HostAccess) throws(SupervisorError) {
@@ -71,7 +101,7 @@ final class Reload: LoopPart, Observer {
                 running.groups[index] = configuration
                 if let group = prepared.popFirst() { host.replace(group, at: index, configuration.names) }
                 host.post(.configure(group: index, configuration.policy, rolls: rolls))
-                if rolls, kept > 0 { rolling?.insert(index) }
+                if rolls, kept > 0 { course?.rolling.insert(index) }
             case .add(let configuration):
                 let index = running.groups.count
                 running.groups.append(configuration)
@@ -84,35 +114,38 @@ final class Reload: LoopPart, Observer {
     // MARK: The end
 
     func observe(_ occurrence: Occurrence, named names: Names) {
+        guard let course else { return }
         switch occurrence {
-        case .rollEnded(let group, let end) where rolling?.contains(group) == true:
-            rolling?.remove(group)
-            if end != .completed { fault = fault ?? Record(occurrence, names: names).message }
-        case .supervisorStopping where rolling != nil:
-            rolling = []
-            isAskedAgain = false
-            fault = fault ?? "the supervisor stops"
+        case .supervisorUpgraded where course.stage == .upgrading: readSoon()
+        case .supervisorUpgradeRefused(let reason) where course.stage == .upgrading:
+            self.course?.faults.append("the new program did not take over: \(reason)")
+            readSoon()
+        case .rollEnded(let group, let end) where course.rolling.contains(group):
+            self.course?.rolling.remove(group)
+            if end != .completed { self.course?.faults.append(Record(occurrence, names: names).message) }
+        case .supervisorStopping: self.course = Course(stage: .rolling, faults: ["the supervisor stops"])
         default: break
         }
     }
 
     func endTurn() {
-        endIfDone()
+        guard let course, course.stage == .rolling, course.rolling.isEmpty else { return }
+        self.course = nil
+        // Whoever asked meanwhile waits for the last of them.
+        if course.isAskedAgain { return begin() }
+        let fault = course.faults.isEmpty ? nil : course.faults.joined(separator: "; ")
+        host?.tell(.supervisorReloaded(fault: fault))
     }
 
-    private func endIfDone() {
-        guard let rolling, rolling.isEmpty else { return }
-        self.rolling = nil
-        if isAskedAgain {
-            isAskedAgain = false
-            let waiting = ends
-            ends = []
-            begin { fault in for end in waiting { end(fault) } }
-            return
-        }
-        host?.tell(.supervisorReloaded(fault: fault))
-        let waiting = ends
-        ends = []
-        for end in waiting { end(fault) }
+    // MARK: Across an upgrade
+
+    let memoryName = "reload"
+
+    func remember() throws -> UpgradeMemory {
+        UpgradeMemory(try JSONEncoder().encode(course))
+    }
+
+    func recall(_ memory: UpgradeMemory) {
+        course = (try? JSONDecoder().decode(Course?.self, from: memory.bytes)) ?? nil
     }
 }

@@ -18,6 +18,8 @@ final class Subtree {
     private(set) var accountsMemory = false
     /// What was found and cleared away, in words, for the log.
     private(set) var notices: [String] = []
+    /// Workers of an earlier supervisor that go on under this one.
+    private(set) var adopted: [StoredWorker] = []
 
     /// What was changed, and how to give it back.
     fileprivate enum Change: Codable {
@@ -43,8 +45,9 @@ final class Subtree {
     /// Those we put into the leaf.
     private var moved: Set<Int32> = []
 
+    /// - Parameter passed: what systemd passed; the workers in it that run here are taken out, and live on.
     /// - Throws: ``SupervisorError`` with kind `noUsableCgroup` and the sentence that says what to do.
-    init(_ configuration: Configuration) throws(SupervisorError) {
+    init(_ configuration: Configuration, _ passed: inout PassedDescriptors) throws(SupervisorError) {
         try Self.checkKernel()
         var ground = try Ground(configuration, asksSystemd: true)
         var found = try Self.makeOrOpen(ground)
@@ -63,6 +66,7 @@ final class Subtree {
         // Before it is locked it may be another's: nothing in it is ours to give back.
         try lock(name: configuration.name)
         if let above { changes.append(.nested(in: above)) }
+        adopted = StoredWorker.find(&passed, of: configuration.groups, root: place == "/" ? "" : place)
         do throws(SupervisorError) {
             if let parent = ground.parent {
                 changes.append(.madeRoot(parent: parent, name: ground.name))
@@ -240,6 +244,11 @@ final class Subtree {
             for name in try root.children() where name != Self.supervisorLeaf {
                 let child = try root.openChild(name)
                 guard try Self.isLeft(child, name) else { continue }
+                let spared = adopted.filter { $0.group == name }.map(\.directory)
+                if !spared.isEmpty {
+                    killed += try Self.clear(child, sparing: Set(spared), &cleared)
+                    continue
+                }
                 let leaves = try Self.incarnations(in: child)
                 cleared += leaves.count
                 killed += leaves.reduce(0) { $0 + $1 }
@@ -256,6 +265,22 @@ final class Subtree {
                 "killed \(killed) process\(killed == 1 ? "" : "es") in \(cleared) cgroup\(cleared == 1 ? "" : "s") "
                     + "that an earlier supervisor left in \(root.path)")
         }
+    }
+
+    /// - Returns: how many processes were killed.
+    private static func clear(
+        _ group: borrowing Cgroup, sparing spared: Set<String>, _ cleared: inout Int
+    ) throws(CgroupError) -> Int {
+        var killed = 0
+        for leaf in try group.children() where !spared.contains(leaf) {
+            let cgroup = try group.openChild(leaf)
+            killed += try cgroup.processes().count
+            cleared += 1
+            try cgroup.kill()
+            try cgroup.waitUntilEmpty(timeoutMicroseconds: 5_000_000)
+            try group.removeChild(leaf)
+        }
+        return killed
     }
 
     /// A group's directory, or the whole place of an instance beside us where nobody runs any more.

@@ -4,16 +4,10 @@ internal import Supervision
 /// Replaces the program in place while it supervises: same process, same workers, same counters and timers.
 ///
 /// The program on disk is first run as a child that only says whether it could go on (``UpgradeCheck``); the loop
-/// does not wait for it. If it could not, or the kernel refuses it, this image goes on as if nothing had been asked.
+/// does not wait for it. If it could not, or the kernel refuses it, this image goes on as if nothing had been asked, and
+/// tells ``Occurrence/supervisorUpgradeRefused(reason:)``. Else the new image tells
+/// ``Occurrence/supervisorUpgraded(from:)``.
 package final class Upgrade: LoopPart {
-    /// What comes of a request.
-    package enum Answer: Hashable, Sendable {
-        /// The new image takes over now. This one can still say so, and nothing after it.
-        case replacing
-        /// This image goes on; why, in a sentence.
-        case refused(String)
-    }
-
     /// How long the new program may take for its check.
     package static let patience: Duration = .seconds(10)
 
@@ -25,7 +19,6 @@ package final class Upgrade: LoopPart {
     private var check: UpgradeCheck?
     private var isLate = false
     private var isApproved = false
-    private var answers: [(Answer) -> Void] = []
 
     init(_ program: UpgradeProgram) {
         self.program = program
@@ -36,22 +29,24 @@ package final class Upgrade: LoopPart {
     }
 
     package func leave() {
+        if isUnderWay { refuse("the supervisor has stopped") }
         check = nil
-        if !answers.isEmpty { refuse("the supervisor has stopped") }
         host = nil
     }
 
     /// The child that checks, for whoever reaps children.
     var child: Int32? { check?.pid }
 
+    private var isUnderWay: Bool { check != nil || isApproved }
+
+    /// Another program lies where this one was started from.
+    var programIsReplaced: Bool { program.isReplaced }
+
     // MARK: Steps
 
-    /// Asks for it. One that is under way is joined.
-    ///
-    /// - Parameter answer: called once, on the supervisor's thread, perhaps before this returns.
-    package func request(_ answer: @escaping (Answer) -> Void) {
-        answers.append(answer)
-        guard check == nil, !isApproved, let host else { return }
+    /// Asks for it. One that is under way is joined. What comes of it is told, perhaps before this returns.
+    func request() {
+        guard !isUnderWay, let host else { return }
         do {
             let file = try UpgradeFile.write(host.upgradeState().bytes())
             let check = try UpgradeCheck(program, state: file)
@@ -103,10 +98,6 @@ package final class Upgrade: LoopPart {
     }
 
     private func replace(_ host: HostAccess) throws {
-        let answers = self.answers
-        // Said now, so that what is said is part of what is handed over.
-        self.answers = []
-        for answer in answers { answer(.replacing) }
         host.flushObservers()
         let state = try host.upgradeState()
         let file = try UpgradeFile.write(state.bytes())
@@ -116,26 +107,13 @@ package final class Upgrade: LoopPart {
     }
 
     private func refuse(_ reason: String) {
-        let answers = self.answers
-        self.answers = []
-        if !answers.isEmpty || host != nil {
-            host?.tell(
-                .hostTrouble(nil, sentence: "not upgraded, version \(Version.current) goes on: \(reason)"))
-        }
-        for answer in answers { answer(.refused(reason)) }
+        host?.tell(.supervisorUpgradeRefused(reason: reason))
     }
 }
 
 extension HostAccess {
-    /// Has the program replaced in place.
-    ///
-    /// - Parameter answer: called once, on the supervisor's thread, perhaps before this returns.
-    package func upgrade(_ answer: @escaping (Upgrade.Answer) -> Void) {
-        guard let upgrade = host.upgrade else {
-            return answer(.refused("this supervisor is part of another program"))
-        }
-        upgrade.request(answer)
-    }
+    /// Replaces the program in place; nil where it is not ours to replace.
+    var upgrade: Upgrade? { host.upgrade }
 
     func upgradeState() throws -> UpgradeState { try host.upgradeState() }
 

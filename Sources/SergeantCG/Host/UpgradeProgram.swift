@@ -42,6 +42,12 @@ public struct UpgradeProgram: Sendable {
             && first.st_ino == second.st_ino
     }
 
+    /// Another file has taken the place of the one that runs. False where there is none.
+    var isReplaced: Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && !Self.isSame(path, "/proc/self/exe")
+    }
+
     // MARK: In this process
 
     /// Becomes the program on disk, which finds the state through ``UpgradeArrival``.

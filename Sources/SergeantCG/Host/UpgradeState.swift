@@ -46,6 +46,8 @@ struct UpgradeState: Codable {
         var watchesMemory: Bool
         var watchesEmptiness: Bool
         var asksForEmptiness: Bool
+        /// Left out for a child of our own.
+        var isAdopted: Bool?
     }
 
     /// A notify socket.

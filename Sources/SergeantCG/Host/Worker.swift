@@ -12,6 +12,8 @@ final class Worker {
     let token: UInt64
     let cgroup: Cgroup
     var process: PlacedProcess?
+    /// An earlier supervisor is its parent, so nobody tells us how it ended.
+    var isAdopted = false
     /// The start's answer is outstanding: the program was not seen to run yet.
     var awaitsProgram = false
     var reports: ReportChannel?

@@ -1,9 +1,10 @@
+internal import FoundationEssentials
 internal import Glibc
 public import Supervision
 
 /// The log of the program as entries of systemd's journal: each occurrence with its `MESSAGE_ID` and all its
 /// fields, for `journalctl -o json`, `journalctl SERGEANT_WORKER=…` and `journalctl -x`.
-public final class JournalObserver: ProgramLog {
+public final class JournalObserver: ProgramLog, Remembering {
     private let socket: JournalSocket
     private let least: Record.Level
     /// What is the same in every entry.
@@ -54,6 +55,21 @@ public final class JournalObserver: ProgramLog {
     package func finish() {
         flush()
         socket.drain(milliseconds: 500)
+    }
+
+    // MARK: Across an upgrade
+
+    package let memoryName = "journal"
+
+    package func remember() throws -> UpgradeMemory {
+        UpgradeMemory(try JSONEncoder().encode(socket.memory))
+    }
+
+    package func recall(_ memory: UpgradeMemory) {
+        guard let memory = try? JSONDecoder().decode(JournalSocket.Memory.self, from: memory.bytes) else {
+            return
+        }
+        socket.recall(memory)
     }
 
     private func send(_ record: Record) {

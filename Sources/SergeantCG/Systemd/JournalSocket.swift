@@ -1,4 +1,5 @@
 internal import CLinux
+package import FoundationEssentials
 internal import Glibc
 internal import Supervision
 
@@ -103,6 +104,25 @@ package final class JournalSocket {
         }
     }
 
+    // MARK: Across an upgrade
+
+    /// What waits, for another image of this program.
+    package struct Memory: Codable {
+        var entries: [Data]
+        var dropped: UInt64
+    }
+
+    package var memory: Memory {
+        Memory(
+            entries: ([next].compactMap { $0 } + waiting.all).map { Data($0) }, dropped: dropped)
+    }
+
+    /// Goes on where another image stopped; for the beginning.
+    package func recall(_ memory: Memory) {
+        dropped += memory.dropped
+        for entry in memory.entries { append(Array(entry)) }
+    }
+
     // MARK: Sending
 
     private func take(_ entry: [UInt8]) {
@@ -126,7 +146,7 @@ package final class JournalSocket {
             file = consume memory
         }
         guard let descriptor = file?.number else { return EBADF }
-        return -linux_send_descriptor(socket.number, descriptor, LINUX_MSG_NOSIGNAL)
+        return -linux_send_descriptor(socket.number, nil, 0, descriptor, LINUX_MSG_NOSIGNAL)
     }
 
     /// Writes the file and seals it: journald maps it, so nobody may change it any more.

@@ -1,5 +1,4 @@
 internal import CLinux
-internal import CSystemd
 internal import Glibc
 
 /// The sockets that workers find from descriptor 3 on (sd_listen_fds(3)): those that systemd passed to us, and
@@ -58,30 +57,13 @@ final class ListeningSockets {
 
     // MARK: Passed by systemd
 
-    /// Takes what systemd passed: close-on-exec from now on, and its variables are gone, so that nobody takes it twice.
-    /// What an earlier start made for one of these groups, and systemd kept, is taken up again.
-    func takePassed(for groups: [GroupConfiguration]) throws(SupervisorError) {
-        var names: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
-        let count = sd_listen_fds_with_names(1, &names)
-        guard count >= 0 else {
-            throw SupervisorError(
-                .system,
-                "cannot take the sockets that LISTEN_FDS says were passed: \(String(cString: strerror(-count)))"
-            )
+    /// Takes what systemd passed. What an earlier start made for one of these groups, and systemd kept, is taken up
+    /// again.
+    func take(_ passed: consuming PassedDescriptors, for groups: [GroupConfiguration]) {
+        for item in passed.take(named: DescriptorStore.prefix) {
+            takeStored(item.descriptor, name: item.name, for: groups)
         }
-        for index in 0..<Int(count) {
-            let text = names?[index]
-            let name = text.map { String(cString: $0) } ?? "unknown"
-            free(text)
-            let descriptor = Self.firstTarget + Int32(index)
-            if name.hasPrefix(DescriptorStore.prefix) {
-                takeStored(
-                    descriptor, name: String(name.dropFirst(DescriptorStore.prefix.count)), for: groups)
-            } else {
-                all.append(Socket(descriptor: descriptor, name: name))
-            }
-        }
-        free(names)
+        all = passed.items.map { Socket(descriptor: $0.descriptor, name: $0.name) } + all
     }
 
     // MARK: Kept by systemd

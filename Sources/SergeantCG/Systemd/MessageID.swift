@@ -6,6 +6,7 @@ package enum MessageID: String, CaseIterable, Sendable {
     case supervisorStarted = "9f5c18e906214ea3b5aebe81de784643"
     case supervisorReady = "4fd0e0fdb43f45fca7fac5fd0a88107e"
     case supervisorUpgraded = "1b27c453f6c0400198c8a9b650bf193b"
+    case supervisorUpgradeRefused = "9e3b916e205a49f8bba1d716947169cc"
     case supervisorStopping = "93c71d6365c74d0296c28c5405e2a3e0"
     case supervisorStopped = "7b3190e7406648d68d975336e1e8e5fb"
     case supervisorReloading = "fbd88e33ceb53c56b0ce32b64b81a147"
@@ -14,6 +15,7 @@ package enum MessageID: String, CaseIterable, Sendable {
     case supervisorTrouble = "7af6a791d3104ff6a02acb38e75a166e"
     case supervisorNotice = "f64a878f46f54ec29446d7c07a26ff1b"
     case logDropped = "3ce7eee5fde141faa11d757858dc6b9a"
+    case workerAdopted = "40ae3707329d4e989522ac1222f92e3f"
     case workerStarted = "c31dc364131943eb8768a99f63fc6ec1"
     case workerReady = "5ee6235af66749eab86e206912f370c5"
     case workerStopping = "dae641bd0a164dcfb5cbb3aa0f21b201"
@@ -75,12 +77,14 @@ package enum MessageID: String, CaseIterable, Sendable {
     package static let events: [String: MessageID] = [
         "supervisor_started": .supervisorStarted, "supervisor_ready": .supervisorReady,
         "supervisor_upgraded": .supervisorUpgraded,
+        "supervisor_upgrade_refused": .supervisorUpgradeRefused,
         "supervisor_stopping": .supervisorStopping, "supervisor_stopped": .supervisorStopped,
         "supervisor_reloading": .supervisorReloading, "supervisor_reloaded": .supervisorReloaded,
         "supervisor_broken": .supervisorBroken,
         "supervisor_trouble": .supervisorTrouble, "supervisor_notice": .supervisorNotice,
         "log_dropped": .logDropped,
-        "worker_started": .workerStarted, "worker_ready": .workerReady, "worker_stopping": .workerStopping,
+        "worker_adopted": .workerAdopted, "worker_started": .workerStarted, "worker_ready": .workerReady,
+        "worker_stopping": .workerStopping,
         "worker_memory_alarm": .workerMemoryAlarm, "worker_memory_limit": .workerMemoryLimit,
         "worker_oom": .workerOOM, "worker_leftovers": .workerLeftovers, "worker_stuck": .workerStuck,
         "worker_backoff": .workerBackoff, "worker_paced": .workerPaced, "worker_watchdog": .workerWatchdog,

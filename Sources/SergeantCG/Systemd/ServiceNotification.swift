@@ -1,3 +1,4 @@
+internal import FoundationEssentials
 internal import Glibc
 public import Supervision
 
@@ -154,5 +155,32 @@ extension ServiceNotification: LoopPart {
         if let awaited { host?.ignore(awaited) }
         awaited = nil
         host = nil
+    }
+}
+
+extension ServiceNotification: Remembering {
+    private struct Memory: Codable {
+        var status: ServiceStatus
+        var mostReady: Int
+        var isStopping: Bool
+        var waiting: [ServiceSocket.Field: String]
+    }
+
+    package var memoryName: String { "service" }
+
+    package func remember() throws -> UpgradeMemory {
+        UpgradeMemory(
+            try JSONEncoder().encode(
+                Memory(
+                    status: status, mostReady: mostReady, isStopping: isStopping,
+                    waiting: socket?.waiting ?? [:])))
+    }
+
+    package func recall(_ memory: UpgradeMemory) {
+        guard let memory = try? JSONDecoder().decode(Memory.self, from: memory.bytes) else { return }
+        status = memory.status
+        mostReady = memory.mostReady
+        isStopping = memory.isStopping
+        socket?.waiting = memory.waiting
     }
 }

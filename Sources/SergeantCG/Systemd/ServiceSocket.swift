@@ -7,7 +7,7 @@ internal import Glibc
 /// cannot be sent now is kept, the newest of its kind alone, and sent when there is room.
 final class ServiceSocket {
     /// What a message may be about. Each is held at most once, in this order.
-    enum Field: Int, CaseIterable, Hashable {
+    enum Field: String, CaseIterable, Hashable, Codable, CodingKeyRepresentable {
         case reloading, ready, stopping, status, errno, extendTimeout, watchdog
     }
 
@@ -15,7 +15,8 @@ final class ServiceSocket {
     private let socket: Descriptor
     private var isConnected = false
     private var isFull = false
-    private var waiting: [Field: String] = [:]
+    /// What could not be sent yet.
+    var waiting: [Field: String] = [:]
 
     /// - Parameter address: a path, or `@` and the name of an abstract socket.
     /// - Returns: nil where there is nobody to tell, or no descriptor is left.
@@ -40,28 +41,51 @@ final class ServiceSocket {
     /// Sends what waits, if there is room.
     func flush() {
         isFull = false
-        while !waiting.isEmpty, !isFull {
+        while !waiting.isEmpty {
             // The manager must see the one before the other.
             let isReload = waiting[.reloading] != nil && waiting[.ready] != nil
             let fields = isReload ? [.reloading] : Field.allCases
-            send(fields.compactMap { waiting[$0] }.joined(separator: "\n"))
+            isFull = !send(fields.compactMap { waiting[$0] }.joined(separator: "\n"), with: nil)
             guard !isFull else { return }
             // Sent, or there is nobody: supervision goes on all the same.
             for field in fields { waiting[field] = nil }
         }
     }
 
-    private func send(_ text: String) {
+    /// For a message that is not held: its sender does that, and listens to ``number``.
+    ///
+    /// - Returns: false where there is no room now.
+    func send(_ text: String, with descriptor: Int32?) -> Bool {
         let bytes = Array(text.utf8)
-        // A manager that was started anew listens on another socket of the same name.
-        for _ in 0..<2 {
-            if !isConnected, !connect() { return }
-            if Glibc.send(socket.number, bytes, bytes.count, LINUX_MSG_NOSIGNAL) >= 0 { return }
-            guard errno != EAGAIN, errno != ENOBUFS else {
-                isFull = true
-                return
-            }
+        var error = attempt(bytes, descriptor)
+        if error != 0, !Self.isFullness(error) {
+            // A manager that was started anew listens on another socket of the same name.
             isConnected = false
+            error = attempt(bytes, descriptor)
+        }
+        return !Self.isFullness(error)
+    }
+
+    /// What epoll is to be asked about room.
+    var number: Int32 { socket.number }
+
+    private static func isFullness(_ error: Int32) -> Bool { error == EAGAIN || error == ENOBUFS }
+
+    /// - Returns: 0, or the errno.
+    private func attempt(_ bytes: [UInt8], _ descriptor: Int32?) -> Int32 {
+        guard isConnected || connect() else { return ENOTCONN }
+        return Self.send(bytes, descriptor, over: socket.number)
+    }
+
+    /// - Returns: 0, or the errno.
+    private static func send(_ bytes: [UInt8], _ descriptor: Int32?, over socket: Int32) -> Int32 {
+        bytes.withUnsafeBytes { bytes -> Int32 in
+            guard let descriptor else {
+                let count = Glibc.send(socket, bytes.baseAddress, bytes.count, LINUX_MSG_NOSIGNAL)
+                return count >= 0 ? 0 : errno
+            }
+            return -linux_send_descriptor(
+                socket, bytes.baseAddress, bytes.count, descriptor, LINUX_MSG_NOSIGNAL)
         }
     }
 

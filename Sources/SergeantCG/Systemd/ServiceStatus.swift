@@ -1,8 +1,8 @@
 package import Supervision
 
 /// The one line that `systemctl status` shows of a pool, made of what occurred; it is true whenever it is asked for.
-package struct ServiceStatus {
-    private enum Stage {
+package struct ServiceStatus: Codable {
+    private enum Stage: Codable {
         case starting, running, reloading
         case stopping(String?)
     }
@@ -20,8 +20,7 @@ package struct ServiceStatus {
 
     package mutating func observe(_ occurrence: Occurrence, named names: Names) {
         switch occurrence {
-        // Upgraded, it goes on with workers that were ready before.
-        case .supervisorReady, .supervisorUpgraded: stage = .running
+        case .supervisorReady: stage = .running
         case .supervisorReloaded(let fault):
             stage = .running
             reloadFault = fault

@@ -1,5 +1,5 @@
 /// Turns what comes in pieces into lines, of which each is at most so long.
-package struct LineBreaker {
+package struct LineBreaker: Codable {
     /// The longest line, in bytes without its end; what is longer is broken.
     package static let longest = 8 << 10
 

@@ -20,6 +20,11 @@ extension Record {
                 .info, "supervisor_upgraded",
                 "sergeantcg \(Version.current) goes on with the workers of sergeantcg \(version)",
                 [("cgroup", .text(names.rootPath)), ("version", .text(Version.current))])
+        case .supervisorUpgradeRefused(let reason):
+            self.init(
+                .error, "supervisor_upgrade_refused",
+                "not upgraded, sergeantcg \(Version.current) goes on: \(reason)",
+                [("version", .text(Version.current))])
         case .supervisorStopping(let cause):
             self.init(
                 .info, "supervisor_stopping", Self.words(for: cause, names),
@@ -43,6 +48,12 @@ extension Record {
                 replaces.map { "worker(\($0)) was respawned as worker(\(pid))" }
                 ?? "spawned a new worker at pid: \(pid)"
             self.init(.info, "worker_started", message, id, pid, names)
+            add("cgroup", .text(names.cgroup(id)))
+        case .workerAdopted(let id, let pid):
+            self.init(
+                .info, "worker_adopted", "worker(\(pid)) of an earlier supervisor goes on under this one", id,
+                pid,
+                names)
             add("cgroup", .text(names.cgroup(id)))
         case .workerReady(let id, let pid):
             self.init(.debug, "worker_ready", "worker(\(pid)) is ready", id, pid, names)
@@ -189,7 +200,7 @@ extension Record {
             switch end.exit?.status {
             case .code(let code): add("exit_code", .integer(Int64(code)))
             case .signal(let signal, _): add("signal", .integer(Int64(signal)))
-            case nil: break
+            case .unknown, nil: break
             }
         }
         add("lifetime_usec", .integer(end.lifetime.microseconds))
@@ -305,6 +316,9 @@ extension Record {
             case .some: break
             }
         }
+        if exit?.status == .unknown {
+            return "\(worker) has ended, how is not known: an earlier supervisor was its parent"
+        }
         let code = returnCode(of: exit)
         let name = code < 0 ? linux_signal_name(-code).map { " (SIG\(String(cString: $0)))" } : nil
         return "\(worker) execution has been interrupted with return code: \(code)\(name ?? "")"
@@ -315,7 +329,7 @@ extension Record {
         switch exit?.status {
         case .code(let code): code
         case .signal(let signal, _): -signal
-        case nil: 0
+        case .unknown, nil: 0
         }
     }
 
@@ -323,6 +337,7 @@ extension Record {
         switch exit?.status {
         case .code(let code): "exit code \(code)"
         case .signal(let signal, let dumped): "signal \(signal)\(dumped ? ", core dumped" : "")"
+        case .unknown: "unknown exit status"
         case nil: "never reaped"
         }
     }

@@ -297,6 +297,12 @@ struct Ledger {
             life.pid = pid
             life.startedAt = now
             life.mustDieAtOnce = life.kills > 0
+        case .adopted(let pid, let since):
+            guard !life.answered else { return }
+            life.answered = true
+            life.pid = pid
+            life.startedAt = since
+            life.mustDieAtOnce = life.kills > 0
         case .startFailed(let failure):
             guard !life.answered else { return }
             life.answered = true

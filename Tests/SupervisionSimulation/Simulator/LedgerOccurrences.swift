@@ -17,6 +17,7 @@ extension Ledger {
             }
             stoppedTold = true
         case .workerStarted(let id, let pid, let replaces): try enterStarted(id, pid, replaces)
+        case .workerAdopted(let id, let pid): try enterAdopted(id, pid)
         case .workerReady(let id, let pid): try enterReady(id, pid)
         case .workerStopping(let id, _, let reason): try enterStopping(id, reason)
         case .workerMemoryLimit(let id, _, let measurement, let limit):
@@ -45,6 +46,7 @@ extension Ledger {
         case .workerOOM: dues.oom = occurrence
         case .supervisorStarted, .workerLeaving, .workerWatchdog, .workerStatus, .workerMemoryAlarm,
             .workerLeftovers, .hostTrouble, .hostNotice, .supervisorReloading, .supervisorUpgraded,
+            .supervisorUpgradeRefused,
             .supervisorReloaded,
             .supervisorBroken:
             break
@@ -77,6 +79,17 @@ extension Ledger {
         slots[place].lives[index].hasStartTimeout = groups[id.group].policy.startTimeout != nil
     }
 
+    private mutating func enterAdopted(_ id: IncarnationID, _ pid: Int32) throws(Violation) {
+        let (place, index) = try known(id, .endsOnce)
+        guard slots[place].lives[index].pid == pid, !slots[place].lives[index].startTold else {
+            throw violation(.endsOnce, "\(id) is said to be adopted twice, or with another process")
+        }
+        guard case .incarnation(id, .adopted) = event else {
+            throw violation(.endsOnce, "\(id) is said to be adopted at \(event)")
+        }
+        slots[place].lives[index].startTold = true
+    }
+
     private mutating func enterReady(_ id: IncarnationID, _ pid: Int32) throws(Violation) {
         let (place, index) = try known(id, .readiness)
         let life = slots[place].lives[index]
@@ -88,9 +101,14 @@ extension Ledger {
             case .whenStarted: .incarnation(id, .started(pid: pid))
             case .whenReported: .incarnation(id, .ready)
             }
+        if case .incarnation(id, .adopted(pid, _)) = event { return noteReady(id, place, index) }
         guard event == expected else {
             throw violation(.readiness, "\(id) is said to be ready at \(event)")
         }
+        noteReady(id, place, index)
+    }
+
+    private mutating func noteReady(_ id: IncarnationID, _ place: Int, _ index: Int) {
         slots[place].lives[index].readyAt = now
         slots[place].isEstablished = true
         groups[id.group].wasReady = true
@@ -193,7 +211,7 @@ extension Ledger {
         let byStatus: Reason =
             switch exit.status {
             case .code(0): .finished
-            case .code: .failed
+            case .code, .unknown: .failed
             case .signal: .crashed
             }
         let told: Reason =

@@ -269,7 +269,9 @@ struct ModelHost {
             cgroups[place][index].leaks = random.chance(300)
             plan(.useMemory(id), in: random.between(.microseconds(100), .seconds(5)))
         }
-        return .started(pid: pid)
+        guard random.chance(scenario.adoptions) else { return .started(pid: pid) }
+        if random.chance(500) { cgroups[place][index].exit.status = .unknown }
+        return .adopted(pid: pid, since: now + (.zero - random.between(.zero, .seconds(3600))))
     }
 
     /// How a worker ends of its own accord.

@@ -22,6 +22,7 @@ struct Scenario: Sendable {
     var temper: Temper
     /// In a thousand starts.
     var failedStarts: Int
+    var adoptions: Int
     var permanentFailures: Int
     var slowStarts: Int
     var unansweredStarts: Int
@@ -63,6 +64,7 @@ struct Scenario: Sendable {
             undying: random.pick([0, 0, 0, 20, 200, 1000]),
             undyingForEver: random.pick([0, 100, 1000]))
         failedStarts = random.pick([0, 0, 5, 100, 900, 1000])
+        adoptions = random.pick([0, 0, 100])
         permanentFailures = random.pick([0, 0, 0, 1, 300])
         slowStarts = random.pick([0, 5, 200])
         unansweredStarts = random.pick([0, 0, 0, 2, 50])

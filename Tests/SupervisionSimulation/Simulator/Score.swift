@@ -45,7 +45,8 @@ package struct Score: Sendable {
 /// The kinds of event, each input to an incarnation a kind of its own.
 private enum EventKind: Int, CaseIterable {
     case begin, stop, kill, timer, restart, configure
-    case started, startFailed, ready, alive, watchdogInterval, broken, extended, leaving, counters, measured,
+    case started, adopted, startFailed, ready, alive, watchdogInterval, broken, extended, leaving, counters,
+        measured,
         exited, emptied, removed, removalFailed
 
     var isOfIncarnation: Bool {
@@ -70,6 +71,7 @@ private enum EventKind: Int, CaseIterable {
     private init(_ input: Incarnation.Input) {
         switch input {
         case .started: self = .started
+        case .adopted: self = .adopted
         case .startFailed: self = .startFailed
         case .ready: self = .ready
         case .alive: self = .alive
@@ -92,6 +94,7 @@ private enum ActionKind: Int, CaseIterable {
     case start, signal, abort, signalLeftovers, kill, watchForEmptiness, measureMemory, setMemoryHigh
     case setMemoryMax, observeMemoryEvents, remove, setTimer, cancelTimer, finish
     case supervisorStarted, supervisorReady, supervisorStopping, supervisorStopped, workerStarted,
+        workerAdopted,
         workerReady, workerStopping, workerMemoryAlarm, workerMemoryLimit
     case workerOOM, workerLeftovers, workerExited, workerStuck, workerBackoff, workerPaced, workerLeaving,
         workerWatchdog,
@@ -125,6 +128,7 @@ private enum ActionKind: Int, CaseIterable {
         case .supervisorStopping: self = .supervisorStopping
         case .supervisorStopped: self = .supervisorStopped
         case .workerStarted: self = .workerStarted
+        case .workerAdopted: self = .workerAdopted
         case .workerReady: self = .workerReady
         case .workerStopping: self = .workerStopping
         case .workerMemoryAlarm: self = .workerMemoryAlarm
@@ -144,7 +148,8 @@ private enum ActionKind: Int, CaseIterable {
         case .rollEnded: self = .rollEnded
         case .hostTrouble: self = .hostTrouble
         // The host tells these, never supervision.
-        case .hostNotice, .supervisorReloading, .supervisorUpgraded, .supervisorReloaded, .supervisorBroken:
+        case .hostNotice, .supervisorReloading, .supervisorUpgraded, .supervisorUpgradeRefused,
+            .supervisorReloaded, .supervisorBroken:
             self = .hostNotice
         }
     }

@@ -37,6 +37,7 @@ package enum LifeTable {
 
     static let stimuli: [(name: String, stimulus: Stimulus)] = [
         ("started", .input(.started(pid: 7))),
+        ("adopted", .input(.adopted(pid: 7, since: then))),
         ("start failed", .input(.startFailed(StartFailure(isPermanent: false, sentence: "")))),
         ("start failed for good", .input(.startFailed(StartFailure(isPermanent: true, sentence: "")))),
         ("ready", .input(.ready)),
@@ -284,6 +285,7 @@ package enum LifeTable {
     static func name(_ occurrence: Occurrence) -> String {
         switch occurrence {
         case .workerStarted: "started"
+        case .workerAdopted: "adopted"
         case .workerReady: "ready"
         case .workerStopping: "stopping"
         case .workerMemoryAlarm: "memory alarm"
@@ -299,7 +301,7 @@ package enum LifeTable {
         case .workerPaced: "paced"
         case .supervisorStarted, .supervisorReady, .supervisorStopping, .supervisorStopped, .groupFailed,
             .groupScaled, .rollStarted, .rollEnded, .hostTrouble, .hostNotice, .supervisorReloading,
-            .supervisorUpgraded,
+            .supervisorUpgraded, .supervisorUpgradeRefused,
             .supervisorReloaded, .supervisorBroken:
             "\(occurrence)"
         }

@@ -1,0 +1,46 @@
+internal import CLinux
+internal import CgroupKit
+internal import Glibc
+internal import Supervision
+
+/// Workers that an earlier supervisor left running, which go on under this one.
+extension Host {
+    static func adoptees(_ workers: [StoredWorker], _ names: Names) -> [IncarnationID: StoredWorker] {
+        var result: [IncarnationID: StoredWorker] = [:]
+        for worker in workers {
+            guard let group = names.groups.firstIndex(where: { $0.name == worker.group }) else { continue }
+            result[IncarnationID(group: group, slot: worker.slot, number: worker.number)] = worker
+        }
+        return result
+    }
+
+    /// What a start is to others. Where it fails, the worker is what an ended one left behind: signalled, then killed.
+    func adopt(_ stored: StoredWorker, as id: IncarnationID) {
+        let group = groups[id.group]
+        let worker: Worker
+        do {
+            worker = workers.admit(id, names.directory(id), try group.openCgroup(stored.directory))
+            try group.limitAgain(worker.cgroup)
+            if group.limits.memoryThreshold != nil { try watchMemory(worker) }
+            // At the path that the worker knows.
+            if group.notifies { worker.socket = try makeNotifySocket(id) }
+        } catch {
+            return fail(id, StartFailure(isPermanent: false, sentence: startSentence(id, "\(error)")))
+        }
+        let (pidfd, reports) = stored.release()
+        guard let pidfd else { return }
+        worker.process = PlacedProcess(adopting: stored.pid, pidfd: pidfd, statusPipe: nil)
+        worker.isAdopted = true
+        // What it said before, this image has not heard; ready it counts as anyway.
+        worker.toldReady = true
+        if let reports { worker.reports = ReportChannel(Descriptor(owning: reports)) }
+        guard listen(to: worker) else { return }
+        events.append(.incarnation(id, .adopted(pid: stored.pid, since: stored.since)))
+    }
+
+    /// Whether one that is no child of ours has ended (pidfd_open(2)).
+    func hasEnded(_ pidfd: Int32) -> Bool {
+        var request = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+        return poll(&request, 1, 0) == 1
+    }
+}
