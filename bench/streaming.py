@@ -1,5 +1,6 @@
 """What a memory limit costs a worker that streams files: throughput with and without, and the alarms it raised."""
 
+import datetime
 import json
 import shutil
 import signal
@@ -29,6 +30,11 @@ def occurrences(log):
         except json.JSONDecodeError:
             pass
     return [one for one in found if isinstance(one, dict)]
+
+
+def wall_ns(text):
+    """Of a time in the log, nanoseconds since 1970."""
+    return int(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1e9)
 
 
 def high_events(started):
@@ -67,6 +73,7 @@ def observe(running, seconds):
     first = samples[0][1]
     half = first + int(seconds * 1e9 / 2)
     log = occurrences(running.log)
+    warm_wall = time.time_ns() - (host.monotonic_ns() - half)
     started = [one for one in log if one.get("event") == "worker_started"]
 
     def rate(since):
@@ -75,6 +82,7 @@ def observe(running, seconds):
 
     return {"whole": rate(first), "warm": rate(half), "incarnations": len(started),
             "alarms": sum(one.get("event") == "worker_memory_alarm" for one in log),
+            "warm_alarms": sum(one.get("event") == "worker_memory_alarm" and wall_ns(one["time"]) > warm_wall for one in log),
             "high": high_events(started)}
 
 
@@ -89,6 +97,7 @@ def measure(bench, directory, runs, seconds, limit, total, leak):
     return {name: {
         "whole_mb_s": statistics.median(one["whole"] for one in of), "whole_of_runs": [one["whole"] for one in of],
         "warm_mb_s": statistics.median(one["warm"] for one in of), "warm_of_runs": [one["warm"] for one in of],
-        "alarms": [one["alarms"] for one in of], "high_events": [one["high"] for one in of],
+        "alarms": [one["alarms"] for one in of], "warm_alarms": [one["warm_alarms"] for one in of],
+        "high_events": [one["high"] for one in of],
         "incarnations": [one["incarnations"] for one in of],
     } for name, of in found.items()}

@@ -56,11 +56,11 @@ def many(results, workers, rounds):
 
 def streaming(results, runs, seconds, limit, total, leak):
     rows = [[name, f"{of['whole_mb_s']:.1f}", spread(of["whole_of_runs"], 1), f"{of['warm_mb_s']:.1f}",
-             spread(of["warm_of_runs"], 1), *(" ".join(map(str, of[key])) for key in ("alarms", "high_events",
-                                                                                     "incarnations"))]
+             spread(of["warm_of_runs"], 1), *(" ".join(map(str, of[key])) for key in ("alarms", "warm_alarms",
+                                                                                     "high_events", "incarnations"))]
             for name, of in results.items()]
     header = ["limit", "MB/s, whole run", "of the runs", "MB/s, second half", "of the runs",
-              "memory alarms of each run",
+              "memory alarms of each run", "of them in the second half",
               "`high` events of the last incarnation", "incarnations"]
     return (f"{table(header, rows)}\n\nOne worker writes and reads {total} bytes of files in a loop and leaks {leak} "
             f"bytes a round, {runs} runs of {seconds:g} s each way in turn; the limit is {limit} bytes. "
