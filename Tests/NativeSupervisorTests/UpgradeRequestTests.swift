@@ -35,8 +35,8 @@ extension NativeSupervisor {
                     try program.restore()
                     let (status, output) = try Self.sergeantcg("upgrade", "--name", supervisor.name)
                     #expect(status == .code(0) && output.isEmpty, "\(output)")
-                    supervisor.readAvailable()
-                    #expect(supervisor.lines.count { $0.event == "supervisor_upgraded" } == number)
+                    // Its client may be answered before the line is written.
+                    try supervisor.waitFor(number, "supervisor_upgraded")
                 }
                 idle.send(Array(call[20...]) + [0])
                 let report = try #require(try idle.receive()?["parameters"])
@@ -69,8 +69,7 @@ extension NativeSupervisor {
                     "the upgrade was too late to tell")
                 let answer = try #require(try client.receive())
                 #expect(answer["parameters"] == .object([:]) && answer["error"] == nil, "\(answer)")
-                supervisor.readAvailable()
-                #expect(supervisor.lines.count { $0.event == "roll_ended" } == 1)
+                try supervisor.waitFor("roll_ended")
                 #expect(supervisor.lines.count { $0.event == "worker_started" } == 4)
                 #expect(try supervisor.stop() == .code(0))
                 expectNothingLeft(supervisor)
@@ -116,7 +115,7 @@ extension NativeSupervisor {
                 try program.restore()
                 try write(", env: {A: b}")
                 #expect(try Self.sergeantcg("reload", "--name", supervisor.name).status == .code(0))
-                supervisor.readAvailable()
+                try supervisor.waitFor("supervisor_reloaded")
                 let events = supervisor.lines.map(\.event)
                 let order = [
                     "supervisor_reloading", "supervisor_upgraded", "roll_started", "supervisor_reloaded",

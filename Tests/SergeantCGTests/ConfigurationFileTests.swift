@@ -158,7 +158,7 @@ import Testing
         "module": "m", "class": "C", "program": "p", "name": "n", "path": "/p", "path|none": "/c",
         "NAME=VALUE": "A=b",
         "file": "/tmp/sergeantcg-test-\(getpid())-variables", "directory": "/d",
-        "octal": "027", "address": "unix:///a",
+        "octal": "027", "address": "unix:///a", "auto|never": "never",
         "inherit|prefix|journal|file": "prefix", "auto|text|json|journal": "json",
         "debug|info|warning|error|critical": "error", "true|false": "true",
     ]
