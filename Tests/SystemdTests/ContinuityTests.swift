@@ -142,5 +142,41 @@ extension Systemd {
                 try expectStopLeavesNothing(unit)
             }
         }
+
+        /// `systemctl restart`, 200 times, under clients of a socket that a unit passes and of one of our own that
+        /// systemd stores meanwhile.
+        @Test func twoHundredRestartsRefuseNobody() throws {
+            let ports = (try Connector.freePort(), try Connector.freePort())
+            var service = Service(
+                ["--stop-timeout", "5", "--listen", "own=tcp://127.0.0.1:\(ports.0)"], worker: ["serve"],
+                lines: ["FileDescriptorStoreMax=4"])
+            service.unitLines = ["StartLimitIntervalSec=0"]
+            try withUnit(service) { unit, journal in
+                let socket = unit.name.replacing(".service", with: ".socket")
+                let path = "/run/systemd/system/\(socket)"
+                try write(
+                    "[Socket]\nListenStream=127.0.0.1:\(ports.1)\nFileDescriptorName=passed\n", path)
+                defer {
+                    _ = try? unit.systemctl("stop", socket)
+                    unlink(path)
+                }
+                #expect(try unit.systemctl("daemon-reload").status == .code(0))
+                #expect(try unit.systemctl("start", socket).status == .code(0))
+                try unit.start()
+                try journal.waitForMessage(containing: "serving 2 passed:own ours")
+                let clients = [
+                    try Connector(["tcp", "127.0.0.1", "\(ports.0)"]),
+                    try Connector(["tcp", "127.0.0.1", "\(ports.1)"]),
+                ]
+                for _ in 0..<200 { try unit.restart() }
+                for client in clients {
+                    let tally = try client.finish()
+                    #expect(tally.refused == 0 && tally.made > 200, "\(tally)")
+                }
+                #expect(try unit.number("NRestarts") == 0)
+                #expect(try unit.property("ActiveState") == "active")
+                try expectStopLeavesNothing(unit)
+            }
+        }
     }
 }
