@@ -41,7 +41,9 @@ extension Systemd {
 
         @Test func askedNeverItIsRefusedWithWhatToType() throws {
             try Installed.check()
-            let words = [Installed.supervisor, "--delegate", "never", "--", Installed.worker, "sleep"]
+            let words =
+                ["timeout", "60", Installed.supervisor, "--delegate", "never"]
+                + ["--", Installed.worker, "sleep"]
             let (status, output) = try Tool.run(
                 ["su", "--login", Ordinary.name, "--command", words.joined(separator: " ")])
             #expect(status == .code(69))

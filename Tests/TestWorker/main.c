@@ -340,6 +340,27 @@ static int mode_fork_many(char **arguments) {
     sleep_for_ever();
 }
 
+// So many orphans, one after the other, for whoever adopts them. Says "orphaned COUNT" when the last has ended.
+static int mode_orphans(char **arguments) {
+    long long count = number(arguments[0]);
+    int ends[2];
+    if (pipe(ends) < 0) fail("pipe");
+    for (long long made = 0; made < count; made++) {
+        pid_t child = fork();
+        if (child < 0) fail("fork");
+        if (child == 0) _exit(fork() < 0);
+        int status = 0;
+        if (waitpid(child, &status, 0) < 0 || status != 0) fail("an orphan");
+    }
+    close(ends[1]);
+    char byte;
+    if (read(ends[0], &byte, 1) != 0) fail("pipe");
+    char line[64];
+    snprintf(line, sizeof line, "orphaned %lld\n", count);
+    say(line);
+    sleep_for_ever();
+}
+
 // Computes for ever.
 static int mode_spin(char **arguments) {
     (void)arguments;
@@ -380,6 +401,7 @@ static const struct mode {
     {"file-cache", mode_file_cache, 2},                  // FILE BYTES [ROUNDS]
     {"leave-daemon", mode_leave_daemon, 0},              // [plain|ignore|clean [CODE]]
     {"fork-many", mode_fork_many, 1},                    // COUNT
+    {"orphans", mode_orphans, 1},                        // COUNT
     {"spin", mode_spin, 0},                              //
     {"variable", mode_variable, 1},                      // NAME
     {"fail-until", mode_fail_until, 1},                  // FILE [CODE]

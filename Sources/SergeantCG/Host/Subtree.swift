@@ -527,7 +527,11 @@ final class Subtree {
         case EROFS:
             sentence +=
                 "; in a container make it writable: podman run --security-opt unmask=/sys/fs/cgroup (or "
-                + "--systemd=always), docker run --cgroupns=private with a writable cgroup mount"
+                + "--systemd=always), docker run --security-opt writable-cgroups=true"
+        case EACCES where isGuestOfContainer, EPERM where isGuestOfContainer:
+            sentence +=
+                "; a container's cgroup is its root's: run this as that, podman run --user 0, which without root's "
+                + "podman is an ordinary user outside"
         case EACCES, EPERM:
             sentence +=
                 access("/run/systemd/system", F_OK) == 0
@@ -539,6 +543,9 @@ final class Subtree {
         }
         return SupervisorError(.noUsableCgroup, sentence, errno: error.errno)
     }
+
+    /// Not root, in a container of podman's.
+    private static var isGuestOfContainer: Bool { geteuid() != 0 && access("/run/.containerenv", F_OK) == 0 }
 
     /// What root must do for an ordinary user, as Documentation/admin-guide/cgroup-v2.rst has it, and for the shell
     /// that we were started from.
