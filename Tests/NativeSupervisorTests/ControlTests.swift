@@ -188,10 +188,14 @@ extension NativeSupervisor {
                 for _ in 0..<200 { idle.append(try ControlCaller(path)) }
                 let half = try ControlCaller(path)
                 half.send(Array(#"{"method":"io.serg"#.utf8))
+                // Asks without reading: its answers wait, and its further calls with them.
+                let deaf = try ControlCaller(path)
+                try deaf.flood(Array(#"{"method":"io.sergeantcg.Supervisor.GetStatus"}"#.utf8) + [0])
                 kill(try #require(first.pid), SIGKILL)
                 try supervisor.waitFor("worker_started", within: .seconds(5)) {
                     $0.slot == first.slot && $0.incarnation == 2
                 }
+                withExtendedLifetime(deaf) {}
                 #expect(try Self.sergeantcg("status", "--name", supervisor.name).status == .code(0))
                 withExtendedLifetime(idle) {}
                 #expect(try supervisor.stop() == .code(0))

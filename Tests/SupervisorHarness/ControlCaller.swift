@@ -36,6 +36,24 @@ package final class ControlCaller {
         _ = Glibc.send(descriptor, bytes, bytes.count, LINUX_MSG_NOSIGNAL)
     }
 
+    /// Sends the bytes again and again, until the connection takes no more for a while: whoever listens has stopped
+    /// reading.
+    package func flood(_ bytes: [UInt8]) throws {
+        while true {
+            let count = Glibc.send(descriptor, bytes, bytes.count, LINUX_MSG_NOSIGNAL | LINUX_MSG_DONTWAIT)
+            if count < 0, errno == EAGAIN {
+                var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                guard poll(&request, 1, 300) > 0 else { return }
+                continue
+            }
+            // A part of it is the start of a message that never ends.
+            guard count == bytes.count else {
+                if count > 0 { return }
+                throw HarnessFailure("the connection was closed in the midst of a flood: errno \(errno)")
+            }
+        }
+    }
+
     /// Sends a call of the supervisor's interface.
     package func call(_ method: String, parameters: String = "{}") {
         send(
