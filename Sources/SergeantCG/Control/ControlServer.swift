@@ -21,7 +21,6 @@ package final class ControlServer: Observer, LoopPart {
 
     private let place: Configuration.Control
     private let name: String
-    private let limits: [Limits]
     private let board: StatusBoard
     private var host: HostAccess?
     /// Reads the configuration again, and tells when that is done; nil where there is nothing to read.
@@ -41,7 +40,6 @@ package final class ControlServer: Observer, LoopPart {
     package init(_ configuration: Configuration) {
         place = configuration.control
         name = configuration.name
-        limits = configuration.groups.map(\.limits)
         board = StatusBoard(desired: configuration.groups.map(\.workers))
     }
 
@@ -310,7 +308,9 @@ package final class ControlServer: Observer, LoopPart {
     }
 
     private func question(_ host: HostAccess) -> StatusQuestion {
-        StatusQuestion(board.standing, names: host.names, instance: name, pid: getpid(), limits: limits)
+        StatusQuestion(
+            board.standing, names: host.names, instance: name, pid: getpid(),
+            limits: host.configurations.map(\.limits))
     }
 
     /// What is to be restarted, and the groups whose rolls that begins.

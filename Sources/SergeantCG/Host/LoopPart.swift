@@ -94,8 +94,8 @@ package struct HostAccess {
         host.replace(group, at: index, name)
     }
 
-    /// By which the workers of a group are started now.
-    func configuration(of group: Int) -> GroupConfiguration { host.groups[group].configuration }
+    /// By which the workers of each group are started now.
+    var configurations: [GroupConfiguration] { host.groups.map(\.configuration) }
 
     /// What the host holds of an incarnation; nil where that is gone.
     func worker(_ id: IncarnationID) -> Worker? { host.workers[id] }

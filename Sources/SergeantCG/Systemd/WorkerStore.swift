@@ -53,7 +53,7 @@ final class WorkerStore: Observer, LoopPart {
         switch occurrence {
         case .workerStarted(let id, _, _):
             // What it prints goes through us: without a reader it could not live on.
-            guard let host, let worker = host.worker(id), host.configuration(of: id.group).output != .prefix
+            guard let host, let worker = host.worker(id), host.configurations[id.group].output != .prefix
             else { return }
             if let pidfd = worker.process?.pidfd { keep(pidfd, name(id, .process, names)) }
             if let reports = worker.reports?.descriptor.number { keep(reports, name(id, .reports, names)) }
