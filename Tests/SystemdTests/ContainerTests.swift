@@ -70,5 +70,21 @@ extension Systemd {
                 try supervisor.waitFor("supervisor_stopped")
             }
         }
+
+        @Test func aPodOfFourWorkersSaysWhetherItIsLiveAndReady() throws {
+            let podman = try Podman(.root)
+            let pod = "\(Podman.directory)/pod.yaml"
+            defer { _ = try? podman("kube", "down", "--force", pod) }
+            try podman.must("kube", "play", "--network=none", pod)
+            let status = ["exec", "workers-pool", "sergeantcg", "status"]
+            try pollUntil("the pod is ready") {
+                try podman.run(status + ["--check", "ready"]).status == .code(0)
+            }
+            // The liveness probe, once.
+            try podman.must("healthcheck", "run", "workers-pool")
+            let workers = try podman.run(status + ["--json"]).output
+            #expect(workers.split(separator: #""max":33554432"#).count == 5, "\(workers)")
+            try podman.must("kube", "down", pod)
+        }
     }
 }
