@@ -78,6 +78,16 @@ final class Journal {
         return try #require(entry.line)
     }
 
+    /// Waits for an entry of `--log-format journal`.
+    @discardableResult
+    func waitForEvent(
+        _ event: String, from position: Int = 0, within patience: Duration = .seconds(60)
+    ) throws -> Entry {
+        try waitFor("the event \(event)", from: position, within: patience) {
+            $0.fields["SERGEANT_EVENT"] == event
+        }
+    }
+
     /// Waits for a message with these words in it.
     @discardableResult
     func waitForMessage(

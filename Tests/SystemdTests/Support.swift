@@ -30,6 +30,8 @@ enum Installed {
     static let directory = "/usr/local/bin"
     static let supervisor = "\(directory)/sergeantcg"
     static let worker = "\(directory)/TestWorker"
+    /// The checkout, which the machine has under the same path.
+    static let checkout = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined()
 
     private static let copied: Result<Void, any Error> = Result {
         guard access("/run/systemd/system", F_OK) == 0, geteuid() == 0 else {

@@ -5,10 +5,11 @@ import Testing
 
 /// The text of a service that runs the program under test.
 struct Service {
-    /// Options of `sergeantcg`. `--log-format json` is put before them.
+    /// Options of `sergeantcg`. `--log-format` is put before them.
     var options: [String]
     /// The program, another than the installed one where a test replaces it.
     var supervisor = Installed.supervisor
+    var logFormat = "json"
     /// The worker's words.
     var command: [String]
     /// Lines of `[Service]` after ours; a later setting overrides an earlier one.
@@ -32,7 +33,7 @@ struct Service {
 
     var text: String {
         let words =
-            [supervisor, "--log-format", "json"] + (self.words ?? options + ["--"] + command)
+            [supervisor, "--log-format", logFormat] + (self.words ?? options + ["--"] + command)
         let main = [
             "Type=notify", "ExecStart=\(words.joined(separator: " "))", "Delegate=\(delegate)",
             "KillMode=mixed",

@@ -27,7 +27,7 @@ package enum MessageID: String, CaseIterable, Sendable {
     case workerBackoff = "1d6ebe5b72004a179e6a842962dd3cfb"
     case workerPaced = "dc7fb595c81a4029a54aa9091a9e2293"
     case workerWatchdog = "0a9f0c38f80a4e89bd8dcb6cf5b5dcb8"
-    case workerLeaving = "b41c7a5d90e24c0f8a3d6f25e7c9180b"
+    case workerLeaving = "a5892bc732c94c8d8320ac6c685f9676"
     case workerStatus = "f3a94566ac3b493c9e52807c52ef4842"
     // A `worker_exited`, apart by what a person asks about.
     case workerFinished = "c8bfcb5b4eeb49d19aa17d47e3d089b2"
@@ -40,7 +40,7 @@ package enum MessageID: String, CaseIterable, Sendable {
     case workerStartTimedOut = "77ebd78aa6394c55add18797539e9c13"
     case workerStartFailed = "d0f1fba935394275814482add9c68135"
     case groupFailed = "c59833e452674a11ac520116753bddbc"
-    case groupScaled = "8d0b3f0c5f0e4f6f9b0f6f4f2a6c1d37"
+    case groupScaled = "0e39b1934fd04c2a9c18fb6bb6c27fa0"
     case rollStarted = "579d5d59b1444763aa69d76e25f2c925"
     case rollEnded = "702d8ab7c7154a87af36e3e952bb22d2"
 
