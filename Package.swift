@@ -61,7 +61,8 @@ let package = Package(
             swiftSettings: strict),
         // Needs root and a writable cgroup2 mount; no controller.
         .testTarget(
-            name: "NativeCgroupTests", dependencies: ["CLinux", "CgroupKit"], swiftSettings: strict),
+            name: "NativeCgroupTests", dependencies: ["CLinux", "CSupervisorHarness", "CgroupKit"],
+            swiftSettings: strict),
         .target(
             name: "SupervisionSimulation", dependencies: ["Supervision"],
             path: "Tests/SupervisionSimulation/Simulator", swiftSettings: strict),

@@ -193,11 +193,37 @@ public struct Cgroup: ~Copyable, Sendable {
         }
     }
 
-    /// A descriptor, or -errno.
-    static func openDirectory(_ name: String, beneath directory: Int32) -> Int32 {
-        linux_openat2(
-            directory, name, UInt64(O_RDONLY | O_DIRECTORY | O_CLOEXEC), 0,
+    /// Opens a directory beneath another, by a path of one component or more. No link is followed, nothing above is
+    /// reached.
+    ///
+    /// - Returns: a descriptor, or -errno.
+    package static func openDirectory(_ path: String, beneath directory: Int32) -> Int32 {
+        let opened = linux_openat2(
+            directory, path, UInt64(O_RDONLY | O_DIRECTORY | O_CLOEXEC), 0,
             LINUX_RESOLVE_BENEATH | LINUX_RESOLVE_NO_SYMLINKS)
+        // So answers a service's seccomp filter that cannot see the call's flags (RestrictSUIDSGID=, systemd.exec(5)).
+        guard opened == -ENOSYS else { return opened }
+        return openDirectoryByComponents(path, beneath: directory)
+    }
+
+    /// The same promise without openat2(2): a component at a time, each from the descriptor of the one before. `..`
+    /// is refused anywhere; a link is `ENOTDIR`.
+    private static func openDirectoryByComponents(_ path: String, beneath directory: Int32) -> Int32 {
+        guard !path.hasPrefix("/") else { return -EXDEV }
+        let components = path.split(separator: "/")
+        guard let last = components.last else { return -ENOENT }
+        guard !components.contains("..") else { return -EXDEV }
+        var current = directory
+        defer { if current != directory { close(current) } }
+        for component in components.dropLast() {
+            let next = openat(
+                current, String(component), LINUX_O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+            guard next >= 0 else { return -errno }
+            if current != directory { close(current) }
+            current = next
+        }
+        let opened = openat(current, String(last), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        return opened >= 0 ? opened : -errno
     }
 
     /// Calls `body` with the name of each directory in `directory` until it returns false.

@@ -17,3 +17,7 @@ int harness_pipe_size(int pipe, int bytes);
 
 // Sets the soft RLIMIT_NOFILE of a process. Returns 0, or an errno.
 int harness_limit_descriptors(pid_t process, unsigned long long number);
+
+// From now on this system call answers with this errno in every thread of the process, and in its children: a seccomp
+// filter, as systemd's RestrictSUIDSGID= installs one. Returns 0, or an errno.
+int harness_refuse_system_call(unsigned number, unsigned short error);
