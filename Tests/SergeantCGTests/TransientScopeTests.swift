@@ -1,6 +1,5 @@
+import SergeantCG
 import Testing
-
-@testable import SergeantCG
 
 @Suite struct TransientScopeTests {
     @Test(arguments: [

@@ -39,6 +39,18 @@ extension Systemd {
             }
         }
 
+        /// It asks for none, and says what one would have.
+        @Test func doctorForeseesTheScope() throws {
+            try Installed.check()
+            let words = [Installed.supervisor, "doctor", "--memory-max", "32M"]
+            let (status, output) = try Tool.run(
+                ["su", "--login", Ordinary.name, "--command", words.joined(separator: " ")])
+            #expect(status == .code(0), "\(output)")
+            #expect(output.contains("--memory-max, memory.max: enforced"), "\(output)")
+            #expect(output.contains("/user@\(Ordinary.uid).service/"), "\(output)")
+            #expect(output.contains(".scope, to be made"), "\(output)")
+        }
+
         @Test func askedNeverItIsRefusedWithWhatToType() throws {
             try Installed.check()
             let words =

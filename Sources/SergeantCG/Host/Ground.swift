@@ -18,6 +18,7 @@ struct Ground {
     var isOwn: Bool { parent != nil }
 
     /// - Parameter asksSystemd: where a scope is needed, have it made and enter it: the one thing here that changes any.
+    ///   Else it is said where it would be.
     init(_ configuration: Configuration, asksSystemd: Bool) throws(SupervisorError) {
         let mount: Mount
         do throws(CgroupError) { mount = try Mount.find() } catch {
@@ -92,9 +93,13 @@ struct Ground {
             throw SupervisorError(.noUsableCgroup, "\(trouble): leave out --delegate never, or \(remedy)")
         }
         guard asksSystemd else {
-            throw SupervisorError(
-                .noUsableCgroup,
-                "\(trouble): a start would ask systemd for a scope, which is not tried here; or \(remedy)")
+            guard foreseeScope(of: configuration.name, in: mount) else {
+                throw SupervisorError(
+                    .noUsableCgroup,
+                    "\(trouble), and no manager of this user's runs who could be asked for one: log in anew, have root "
+                        + "type loginctl enable-linger, or \(remedy)")
+            }
+            return
         }
         do throws(TransientScope.Fault) { try TransientScope.enter(instance: configuration.name) } catch {
             let login = geteuid() == 0 ? "" : "log in anew, have root type loginctl enable-linger, or "
@@ -103,6 +108,22 @@ struct Ground {
                 "\(trouble), and no scope could be had: \(error.description); \(login)\(remedy)")
         }
         try enterOwn(in: mount)
+    }
+
+    /// Where the scope would be made: in the slice into which its manager puts one (systemd.special(7)).
+    ///
+    /// - Returns: false where there is no such manager.
+    private mutating func foreseeScope(of instance: String, in mount: Mount) -> Bool {
+        let user = geteuid()
+        let manager = "\(mount.mountPoint)/user.slice/user-\(user).slice/user@\(user).service"
+        let slices =
+            user == 0 ? ["\(mount.mountPoint)/system.slice"] : ["\(manager)/app.slice", manager]
+        guard let slice = slices.first(where: { access($0, F_OK) == 0 }) else { return false }
+        name = TransientScope.unitName(instance: instance, process: getpid())
+        parent = slice
+        directory = "\(slice)/\(name)"
+        place = Self.place(of: directory, in: mount)
+        return true
     }
 
     /// systemd has moved us.

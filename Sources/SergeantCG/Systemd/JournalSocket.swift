@@ -1,5 +1,5 @@
 internal import CLinux
-package import FoundationEssentials
+internal import FoundationEssentials
 internal import Glibc
 internal import Supervision
 

@@ -3,7 +3,7 @@ internal import Glibc
 
 /// A scope of systemd's, made for this process and delegated to it, as rootless container engines have one made:
 /// `StartTransientUnit` of org.freedesktop.systemd1(5), asked of the user's own manager, or of the system's by root.
-enum TransientScope {
+package enum TransientScope {
     /// How long the bus and the manager may take in all: requests to stop are held back meanwhile.
     private static let patience: Duration = .seconds(10)
 
@@ -14,7 +14,7 @@ enum TransientScope {
     }
 
     /// The unit's name: of an instance's name only what systemd allows in it.
-    static func unitName(instance: String, process: Int32) -> String {
+    package static func unitName(instance: String, process: Int32) -> String {
         let kept = instance.unicodeScalars.map { scalar -> Character in
             let isFit =
                 scalar.isASCII
@@ -43,7 +43,7 @@ enum TransientScope {
     }
 
     /// The address of a socket's file for sd_bus_set_address(3): what is not plain is written in hexadecimal.
-    static func address(_ path: String) -> String {
+    package static func address(_ path: String) -> String {
         let hexadecimal = Array("0123456789abcdef")
         var address = "unix:path="
         for byte in path.utf8 {
