@@ -20,6 +20,16 @@ extension Systemd {
             #expect(output.contains("podman run --security-opt unmask=/sys/fs/cgroup"), "\(output)")
         }
 
+        /// The container's cgroup is its root's, and the image's user is another.
+        @Test func anOrdinaryUserIsToldWhoseTheCgroupIs() throws {
+            let podman = try Podman(.root)
+            let (status, output) = try podman(
+                "run", "--rm", "--network=none", Podman.unmasked, Podman.image, "--memory-max", "64M", "--",
+                "sleep", "9")
+            #expect(status == .code(69), "\(output)")
+            #expect(output.contains("podman run --user 0"), "\(output)")
+        }
+
         @Test(arguments: [Podman.User.root, .ordinary])
         func aWorkerKilledAtItsLimitIsReplacedWhileTheContainerLives(_ user: Podman.User) throws {
             let podman = try Podman(user)

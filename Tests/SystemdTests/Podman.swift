@@ -23,7 +23,7 @@ struct Podman {
         try Self.built.get()
         guard user == .ordinary else { return }
         try Ordinary.startManager()
-        try Self.unpacked.get()
+        try Self.loaded.get()
     }
 
     private static let built: Result<Void, any Error> = Result {
@@ -36,15 +36,15 @@ struct Podman {
         print("the image has \(output.split(separator: "\n").last ?? "?") bytes")
     }
 
-    /// The image's files for the ordinary user, who does not build it once more.
-    private static let root = "/var/tmp/sergeantcg-root"
-    private static let unpacked: Result<Void, any Error> = Result {
-        let (status, mounted) = try Tool.run(["podman", "image", "mount", image])
-        guard status == .code(0) else { throw HarnessFailure("podman image mount: \(mounted)") }
-        let files = mounted.split(separator: "\n").last.map(String.init) ?? ""
-        try Tool.mustRun(["cp", "--archive", files, root])
-        try Tool.mustRun(["chown", "--recursive", "\(Ordinary.uid):\(Ordinary.uid)", root])
-        try Tool.mustRun(["podman", "image", "unmount", image])
+    /// The image for the ordinary user, who does not build it once more.
+    private static let loaded: Result<Void, any Error> = Result {
+        let archive = "/var/tmp/sergeantcg-image.tar"
+        defer { unlink(archive) }
+        try Tool.mustRun(["podman", "save", "--quiet", "--output", archive, image])
+        try Tool.mustRun(["chmod", "644", archive])
+        let (status, output) = try Tool.run(
+            Ordinary.withManager + ["podman", "load", "--quiet", "--input", archive])
+        guard status == .code(0) else { throw HarnessFailure("podman load: \(output)") }
     }
 
     /// - Returns: its status, and what it printed on stdout and stderr together.
@@ -81,12 +81,7 @@ struct Podman {
         launch.binary = "/usr/bin/podman"
         var words = ["run", "--rm", "--replace", "--name", name, "--network=none"]
         words += ["--volume=\(Installed.worker):\(Installed.worker):ro"] + flags
-        switch user {
-        case .root: words.append(Self.image)
-        case .ordinary:
-            words += ["--env=RUNTIME_DIRECTORY=/var/lib/sergeantcg", "--rootfs", Self.root]
-            words.append(Installed.supervisor)
-        }
+        words.append(Self.image)
         words += ["--log-format", "json"]
         words += options
         words += ["--", Installed.worker]
