@@ -140,11 +140,12 @@ public struct Incarnation: Hashable, Codable, Sendable {
         case (.starting, .started(let pid)):
             return start(pid, &context)
         case (.aborting, .started(let pid)):
-            return startTooLate(pid, &context)
+            return comeTooLate(
+                pid, context.now, .workerStarted(id, pid: pid, replaces: predecessor), &context)
         case (.starting, .adopted(let pid, let since)):
             return adopt(pid, since, &context)
         case (.aborting, .adopted(let pid, let since)):
-            return adoptTooLate(pid, since, &context)
+            return comeTooLate(pid, since, .workerAdopted(id, pid: pid), &context)
         case (.starting, .startFailed(let failure)), (.aborting, .startFailed(let failure)):
             return end(cause ?? .startFailed, exit: nil, failure: failure, &context)
 
@@ -291,24 +292,13 @@ public struct Incarnation: Hashable, Codable, Sendable {
         return .ready
     }
 
-    private mutating func adoptTooLate(
-        _ pid: Int32, _ since: Instant, _ context: inout Context
+    /// The answer to a start that is not wanted any more.
+    private mutating func comeTooLate(
+        _ pid: Int32, _ since: Instant, _ occurrence: Occurrence, _ context: inout Context
     ) -> Consequence? {
         self.pid = pid
         startedAt = since
-        context.report(.workerAdopted(id, pid: pid))
-        return leaveAtOnce(&context)
-    }
-
-    /// The answer to a start that is not wanted any more.
-    private mutating func startTooLate(_ pid: Int32, _ context: inout Context) -> Consequence? {
-        self.pid = pid
-        startedAt = context.now
-        context.report(.workerStarted(id, pid: pid, replaces: predecessor))
-        return leaveAtOnce(&context)
-    }
-
-    private mutating func leaveAtOnce(_ context: inout Context) -> Consequence? {
+        context.report(occurrence)
         liftWire(&context)
         if hasGrace {
             sendStop(&context, extra: .zero)

@@ -70,9 +70,9 @@ public enum Occurrence: Hashable, Sendable {
     case supervisorReloaded(fault: String?)
     /// The host cannot go on; nothing follows.
     case supervisorBroken(sentence: String)
-    /// `replaces` is the process ID of the slot's incarnation before.
     /// A worker that an earlier supervisor left running goes on under this one.
     case workerAdopted(IncarnationID, pid: Int32)
+    /// `replaces` is the process ID of the slot's incarnation before.
     case workerStarted(IncarnationID, pid: Int32, replaces: Int32?)
     case workerReady(IncarnationID, pid: Int32)
     case workerStopping(IncarnationID, pid: Int32, Reason)
