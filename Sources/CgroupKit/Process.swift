@@ -9,6 +9,12 @@ public enum ProcessExit: Hashable, Sendable {
     case signaled(Int32, coreDumped: Bool)
 }
 
+/// Whether a process, whoever's child it is, has ended: its pidfd is readable then (pidfd_open(2)).
+package func hasEnded(pidfd: Int32) -> Bool {
+    var request = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+    return poll(&request, 1, 0) == 1
+}
+
 /// Reads how a child ended, and lets the kernel forget it. `nil` if it is still alive. Does not wait, and
 /// touches no other child (waitid(2) with `P_PIDFD`).
 ///

@@ -1,6 +1,4 @@
-internal import CLinux
 internal import CgroupKit
-internal import Glibc
 internal import Supervision
 
 /// Workers that an earlier supervisor left running, which go on under this one.
@@ -36,11 +34,5 @@ extension Host {
         if let reports { worker.reports = ReportChannel(Descriptor(owning: reports)) }
         guard listen(to: worker) else { return }
         events.append(.incarnation(id, .adopted(pid: stored.pid, since: stored.since)))
-    }
-
-    /// Whether one that is no child of ours has ended (pidfd_open(2)).
-    func hasEnded(_ pidfd: Int32) -> Bool {
-        var request = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
-        return poll(&request, 1, 0) == 1
     }
 }

@@ -178,7 +178,7 @@ extension Host {
         guard let pidfd = worker.process?.pidfd else { return }
         var status = ExitStatus.unknown
         if worker.isAdopted {
-            guard hasEnded(pidfd) else { return }
+            guard hasEnded(pidfd: pidfd) else { return }
         } else {
             do {
                 guard let ended = try reap(pidfd: pidfd) else { return }

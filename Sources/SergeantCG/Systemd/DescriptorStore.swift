@@ -10,11 +10,14 @@ struct DescriptorStore {
     /// Whether there is one. systemd says so by `FDSTORE` since 254. One that is older says nothing: it is tried, and
     /// costs a line in the journal where the unit has no store. (`MEMORY_PRESSURE_WATCH` came with 254 too.)
     let exists: Bool
+    /// How many descriptors it takes; nil where systemd does not say.
+    let capacity: Int?
 
     init() {
         func value(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
-        if let most = value("FDSTORE") {
-            exists = Int(most) ?? 0 > 0
+        capacity = value("FDSTORE").map { Int($0) ?? 0 }
+        if let capacity {
+            exists = capacity > 0
         } else {
             exists = value("INVOCATION_ID") != nil && value("MEMORY_PRESSURE_WATCH") == nil
         }
@@ -28,12 +31,19 @@ struct DescriptorStore {
     func put(_ descriptor: Int32, named name: String) -> Bool {
         guard exists else { return false }
         var descriptors = [descriptor]
-        return sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDNAME=\(Self.prefix)\(name)", &descriptors, 1) > 0
+        return sd_pid_notify_with_fds(0, 0, Self.keeping(name), &descriptors, 1) > 0
     }
 
     /// Has it forget what has this name.
     func remove(named name: String) {
         // Zero: there is no one to tell. Negative: it comes again at the next start, and is removed then.
-        _ = sd_notify(0, "FDSTOREREMOVE=1\nFDNAME=\(Self.prefix)\(name)")
+        _ = sd_notify(0, Self.forgetting(name))
     }
+
+    // MARK: Messages
+
+    /// What goes with a descriptor that it is to keep.
+    static func keeping(_ name: String) -> String { "FDSTORE=1\nFDNAME=\(prefix)\(name)" }
+
+    static func forgetting(_ name: String) -> String { "FDSTOREREMOVE=1\nFDNAME=\(prefix)\(name)" }
 }

@@ -5,8 +5,8 @@ internal import Supervision
 
 /// A worker that systemd kept the descriptors of while there was no supervisor: it runs, and can be watched again.
 final class StoredWorker {
-    /// Before the names in the store; see ``DescriptorStore/prefix``.
-    static let prefix = "\(DescriptorStore.prefix)worker."
+    /// Before the names in the store, behind ``DescriptorStore/prefix``.
+    static let prefix = "worker."
 
     /// Which of its descriptors one is.
     enum Kind: String {
@@ -78,7 +78,7 @@ final class StoredWorker {
         _ passed: inout PassedDescriptors, of groups: [GroupConfiguration], root: String
     ) -> [StoredWorker] {
         var found: [String: Int32] = [:]
-        for item in passed.take(named: prefix) {
+        for item in passed.take(named: DescriptorStore.prefix + prefix) {
             if let twice = found.updateValue(item.descriptor, forKey: item.name) { close(twice) }
         }
         var workers: [StoredWorker] = []
@@ -110,7 +110,7 @@ final class StoredWorker {
         for name in names {
             let parts = name.split(separator: ".", omittingEmptySubsequences: false)
             guard parts.count >= 4, let slot = Int(parts[parts.count - 3]),
-                (1...group.workers).contains(slot),
+                slot >= 1, slot <= group.workers,
                 let number = Int(parts[parts.count - 2]), number >= 1,
                 name
                     == Self.name(group: group.name, slot: slot, number: number, .process).dropFirst(
@@ -123,8 +123,7 @@ final class StoredWorker {
 
     /// The process ID of a pidfd whose process has not ended (pidfd_open(2)).
     private static func runningProcess(of pidfd: Int32) -> Int32? {
-        var request = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
-        guard poll(&request, 1, 0) == 0, let text = read("/proc/self/fdinfo/\(pidfd)") else { return nil }
+        guard !hasEnded(pidfd: pidfd), let text = read("/proc/self/fdinfo/\(pidfd)") else { return nil }
         let line = text.split(separator: "\n").first { $0.hasPrefix("Pid:") }
         return line.flatMap { Int32($0.dropFirst(4).drop { $0 == "\t" || $0 == " " }) }.flatMap {
             $0 > 0 ? $0 : nil
@@ -148,11 +147,6 @@ final class StoredWorker {
     }
 
     private static func read(_ path: String) -> String? {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return nil }
-        defer { close(file) }
-        var bytes = [UInt8](repeating: 0, count: 4096)
-        let count = Glibc.read(file, &bytes, bytes.count)
-        return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
+        (try? BoundedFile.read(path)).map { String(decoding: $0, as: UTF8.self) }
     }
 }

@@ -32,10 +32,9 @@ final class WorkerStore: Observer, LoopPart {
 
     /// - Returns: nil where there is no store, or where it is too small for all of them and `others`.
     init?(for groups: [GroupConfiguration], others: Int) {
-        func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
         let needed = groups.reduce(others) { $0 + $1.workers * ($1.reports ? 2 : 1) }
-        guard let most = variable("FDSTORE").flatMap({ Int($0) }), most >= needed,
-            let socket = ServiceSocket(address: variable("NOTIFY_SOCKET"))
+        guard let capacity = DescriptorStore().capacity, capacity >= needed,
+            let socket = ServiceSocket(address: getenv("NOTIFY_SOCKET").map { String(cString: $0) })
         else { return nil }
         self.socket = socket
     }
@@ -86,8 +85,10 @@ final class WorkerStore: Observer, LoopPart {
     private func flush() {
         var sent = 0
         for message in waiting {
-            let verb = message.descriptor == nil ? "FDSTOREREMOVE=1" : "FDSTORE=1"
-            guard socket.send("\(verb)\nFDNAME=\(message.name)", with: message.descriptor) else { break }
+            let text =
+                message.descriptor == nil
+                ? DescriptorStore.forgetting(message.name) : DescriptorStore.keeping(message.name)
+            guard socket.send(text, with: message.descriptor) else { break }
             sent += 1
         }
         waiting.removeFirst(sent)
