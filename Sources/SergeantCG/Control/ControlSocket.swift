@@ -15,8 +15,7 @@ final class ControlSocket {
     let listener: Descriptor
     let path: String
     private let made: [String]
-    private let device: UInt64
-    private let inode: UInt64
+    private let file: FileIdentity
 
     init(_ place: ControlPath) throws(Fault) {
         path = place.path
@@ -42,8 +41,7 @@ final class ControlSocket {
             throw Self.failure("listen on \(place.path)", error)
         }
         listener = bound
-        device = UInt64(status.st_dev)
-        inode = UInt64(status.st_ino)
+        file = FileIdentity(status)
     }
 
     // MARK: Across an upgrade
@@ -53,20 +51,18 @@ final class ControlSocket {
         var listener: Int32
         var path: String
         var made: [String]
-        var device: UInt64
-        var inode: UInt64
+        var file: FileIdentity
     }
 
     var memory: Memory {
-        Memory(listener: listener.number, path: path, made: made, device: device, inode: inode)
+        Memory(listener: listener.number, path: path, made: made, file: file)
     }
 
     init(adopting memory: Memory) {
         listener = Descriptor(owning: memory.listener)
         path = memory.path
         made = memory.made
-        device = memory.device
-        inode = memory.inode
+        file = memory.file
     }
 
     // MARK: Made
@@ -89,8 +85,7 @@ final class ControlSocket {
 
     /// Removes the file, if it is still ours, and the directories that were made for it, if nobody else uses them.
     func remove() {
-        var status = stat()
-        if lstat(path, &status) == 0, UInt64(status.st_dev) == device, UInt64(status.st_ino) == inode {
+        if FileIdentity(of: path) == file {
             // It was there a moment ago; if it is not any more, all the better.
             _ = unlink(path)
         }

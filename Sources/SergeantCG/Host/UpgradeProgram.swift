@@ -18,7 +18,7 @@ public struct UpgradeProgram: Sendable {
         self.arguments = arguments
         let name = arguments.first ?? ""
         if case .found(let found) = ProgramSearch.find(name, path: getenv("PATH").map { String(cString: $0) }),
-            Self.isSame(found, "/proc/self/exe")
+            let running = Self.running, FileIdentity(of: found, followsLink: true) == running
         {
             path = found
         } else {
@@ -35,17 +35,12 @@ public struct UpgradeProgram: Sendable {
             ? String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
     }
 
-    private static func isSame(_ one: String, _ other: String) -> Bool {
-        var first = stat()
-        var second = stat()
-        return stat(one, &first) == 0 && stat(other, &second) == 0 && first.st_dev == second.st_dev
-            && first.st_ino == second.st_ino
-    }
+    private static var running: FileIdentity? { FileIdentity(of: "/proc/self/exe", followsLink: true) }
 
     /// Another file has taken the place of the one that runs. False where there is none.
     var isReplaced: Bool {
-        var status = stat()
-        return stat(path, &status) == 0 && !Self.isSame(path, "/proc/self/exe")
+        guard let there = FileIdentity(of: path, followsLink: true) else { return false }
+        return there != Self.running
     }
 
     // MARK: In this process

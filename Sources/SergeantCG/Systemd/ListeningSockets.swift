@@ -21,11 +21,6 @@ final class ListeningSockets {
         var isStored = false
     }
 
-    struct FileIdentity: Hashable, Codable {
-        var device: UInt64
-        var inode: UInt64
-    }
-
     /// The number at which a worker finds the first (SD_LISTEN_FDS_START).
     static let firstTarget: Int32 = 3
 
@@ -89,7 +84,7 @@ final class ListeningSockets {
         if case .unix(let path, let mode) = address.endpoint {
             // EPERM: it is another user's, who could be asked to change it.
             _ = chmod(path, mode)
-            socket.file = Self.identity(of: path)
+            socket.file = FileIdentity(of: path)
         }
         all.append(socket)
     }
@@ -119,7 +114,7 @@ final class ListeningSockets {
     func removeFiles() {
         for socket in all where !socket.isStored {
             guard case .unix(let path, _) = socket.address?.endpoint, let file = socket.file,
-                Self.identity(of: path) == file
+                FileIdentity(of: path) == file
             else { continue }
             unlink(path)
         }
@@ -160,7 +155,7 @@ final class ListeningSockets {
             throw refusal("listen at", address, errno)
         }
         if case .unix(let path, let mode) = address.endpoint {
-            result.file = identity(of: path)
+            result.file = FileIdentity(of: path)
             // What the umask took away.
             guard chmod(path, mode) == 0 else {
                 let error = errno
@@ -186,12 +181,6 @@ final class ListeningSockets {
         guard unlink(path) == 0 || errno == ENOENT else {
             throw refusal("remove the socket file that an earlier program left for", address, errno)
         }
-    }
-
-    private static func identity(of path: String) -> FileIdentity? {
-        var status = stat()
-        guard lstat(path, &status) == 0 else { return nil }
-        return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
     }
 
     private static func refusal(_ operation: String, _ address: ListenAddress, _ error: Int32)
