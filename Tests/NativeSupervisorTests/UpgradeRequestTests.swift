@@ -141,6 +141,33 @@ extension NativeSupervisor {
             }
         }
 
+        /// A group that a reload took away is known to be away after an upgrade: the next reload can bring it back.
+        @Test func aGroupTakenAwayBeforeCanComeBack() throws {
+            let file = "/tmp/sergeantcg-test-\(getpid())-groups.yaml"
+            let worker = try TestWorker.path()
+            func write(_ groups: String...) throws {
+                let lines = groups.map { "  \($0): {command: [\"\(worker)\", sleep]}\n" }
+                let descriptor = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+                try #require(descriptor >= 0)
+                close(descriptor)
+                try #require(TextFile.write("groups:\n" + lines.joined(), to: file) == 0)
+            }
+            defer { unlink(file) }
+            try write("stays", "goes")
+            try withReplaceableProgram("groups", Launch(["--config", file])) { supervisor, _ in
+                try supervisor.waitFor("supervisor_ready")
+                try write("stays")
+                #expect(try Self.sergeantcg("reload", "--name", supervisor.name).status == .code(0))
+                try supervisor.waitFor("worker_exited") { $0.group == "goes" }
+                #expect(try Self.sergeantcg("upgrade", "--name", supervisor.name).status == .code(0))
+                try write("stays", "goes")
+                #expect(try Self.sergeantcg("reload", "--name", supervisor.name).status == .code(0))
+                try supervisor.waitFor(2, "worker_started") { $0.group == "goes" }
+                #expect(try supervisor.stop() == .code(0))
+                expectNothingLeft(supervisor)
+            }
+        }
+
         /// The pipes of `--output prefix`, with the beginning of a line in them, are the next image's.
         @Test func markedLinesGoOn() throws {
             let path = "/tmp/sergeantcg-test-\(getpid())-marked"

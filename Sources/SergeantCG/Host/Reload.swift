@@ -141,11 +141,19 @@ final class Reload: LoopPart, Observer, Remembering {
 
     let memoryName = "reload"
 
+    private struct Memory: Codable {
+        var course: Course?
+        /// As they are to be: one that was taken away has no workers.
+        var groups: [GroupConfiguration]
+    }
+
     func remember() throws -> UpgradeMemory {
-        UpgradeMemory(try JSONEncoder().encode(course))
+        UpgradeMemory(try JSONEncoder().encode(Memory(course: course, groups: running.groups)))
     }
 
     func recall(_ memory: UpgradeMemory) {
-        course = (try? JSONDecoder().decode(Course?.self, from: memory.bytes)) ?? nil
+        guard let memory = try? JSONDecoder().decode(Memory.self, from: memory.bytes) else { return }
+        course = memory.course
+        running.groups = memory.groups
     }
 }
