@@ -9,8 +9,7 @@ struct Podman {
     /// What `containers/build` calls it, and what a Containerfile may say of it.
     static let image = "localhost/sergeantcg"
     /// Where its definition is.
-    static let directory =
-        #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined() + "/containers"
+    static let directory = Installed.checkout + "/containers"
     /// What makes the hierarchy writable in a container.
     static let unmasked = "--security-opt=unmask=/sys/fs/cgroup"
     let user: User
