@@ -35,6 +35,50 @@ extension Systemd {
             }
         }
 
+        /// A start that takes longer than the unit allows is given time, because the pool gets on meanwhile.
+        @Test func aSlowStartThatGetsOnIsGivenTime() throws {
+            let service = Service(
+                ["--notify", "--concurrent-workers", "2"],
+                // One second, and fifteen.
+                command: [
+                    "/bin/sh", "-c",
+                    "'sleep $$((SERGEANT_SLOT * 14 - 13)); systemd-notify --ready; exec sleep 1000'",
+                ], lines: ["TimeoutStartSec=10", "Restart=no"])
+            try withUnit(service) { unit, _ in
+                let before = ContinuousClock.now
+                try unit.start()
+                #expect(ContinuousClock.now - before >= .seconds(15))
+                #expect(try unit.property("StatusText") == "2/2 workers ready")
+            }
+        }
+
+        /// The error number of a start that cannot be is systemd's to show.
+        @Test func aFailedStartTellsItsErrorNumber() throws {
+            let service = Service(worker: ["sleep"], lines: ["ProtectControlGroups=yes", "Restart=no"])
+            try withUnit(service) { (unit, _) throws in
+                #expect(try unit.systemctl("start", unit.name).status != .code(0))
+                #expect(try unit.property("ExecMainStatus") == "69")
+                #expect(try unit.number("StatusErrno") == UInt64(EROFS))
+            }
+        }
+
+        /// A supervisor that knows it cannot go on says so: systemd treats that as a missed watchdog.
+        @Test func aBrokenSupervisorAsksForItsEnd() throws {
+            let service = Service(
+                worker: ["sleep"],
+                lines: [
+                    "WatchdogSec=60", "SystemCallFilter=~timerfd_settime", "SystemCallErrorNumber=EPERM",
+                    "Restart=no",
+                ])
+            try withUnit(service) { unit, journal in
+                // It may have been ready before.
+                _ = try unit.systemctl("start", unit.name)
+                let broken = try journal.waitForLine("supervisor_broken")
+                #expect(broken.message.contains("timerfd_settime"), "\(broken.message)")
+                try journal.waitForMessage(containing: "Watchdog request")
+            }
+        }
+
         /// A supervisor whose loop stands still is killed by systemd's watchdog, and started anew.
         @Test func aStuckSupervisorIsStartedAnew() throws {
             let service = Service(

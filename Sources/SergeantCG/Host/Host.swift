@@ -117,6 +117,7 @@ final class Host {
         }
         do throws(SupervisorError) { return try supervise() } catch {
             tell(.supervisorBroken(sentence: error.description))
+            flushObservers()
             throw error
         }
     }

@@ -60,15 +60,13 @@ public final class ServiceNotification: Observer {
             isStopping = true
             socket.add(.stopping, "STOPPING=1")
             extend(socket, Self.stopAllowance(of: host?.supervision))
-        case .supervisorBroken: socket.add(.watchdog, "WATCHDOG=trigger")
+        case .supervisorBroken(let sentence):
+            // The loop turns no more: sent when all parts of it leave, for what systemd does then is quick.
+            socket.add(.watchdog, "WATCHDOG=trigger")
+            socket.add(.status, "STATUS=\(ServiceStatus.line(sentence))")
         case .workerReady: noteProgress(socket)
         case .workerExited where isStopping: extend(socket, Self.stopAllowance(of: host?.supervision))
         default: break
-        }
-        // The loop turns no more.
-        if case .supervisorBroken(let sentence) = occurrence {
-            socket.add(.status, "STATUS=\(ServiceStatus.line(sentence))")
-            socket.flush()
         }
     }
 
