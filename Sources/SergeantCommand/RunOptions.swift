@@ -21,6 +21,10 @@ struct LimitOptions: ParsableArguments {
     @Option(.memoryMax) var memoryMax: [GivenSetting]
     @Option(.swapMax) var swapMax: [GivenSetting]
     @Option(.pidsMax) var pidsMax: [GivenSetting]
+    @Option(.cpuMax) var cpuMax: [GivenSetting]
+    @Option(.cpuWeight) var cpuWeight: [GivenSetting]
+    @Option(.ioWeight) var ioWeight: [GivenSetting]
+    @Option(.ioMax) var ioMax: [GivenSetting]
 }
 
 struct LifeOptions: ParsableArguments {

@@ -100,7 +100,7 @@ public struct Exit: Hashable, Sendable {
 }
 
 /// Why an incarnation could not be started.
-public struct StartFailure: Hashable, Sendable {
+public struct StartFailure: Hashable, Codable, Sendable {
     /// No further try can succeed before a person changes something: no such program, not executable.
     public var isPermanent: Bool
     /// One sentence, with operation, path and errno.

@@ -7,7 +7,9 @@ extension Kernel {
     @Suite(.serialized) struct DoctorSays {
         @Test func thatEverythingIsThere() throws {
             let limits = [
-                "--max-worker-memory-usage", "32M", "--memory-max", "64M", "--pids-max", "9",
+                "--max-worker-memory-usage", "32M", "--memory-max", "64M", "--pids-max", "9", "--cpu-max",
+                "1.5",
+                "--cpu-weight", "7",
             ]
             var launch = Launch(["doctor"] + limits)
             launch.addsName = false
@@ -19,6 +21,8 @@ extension Kernel {
                     "--max-worker-memory-usage, memory.high: enforced (asked for by worker)",
                     "--memory-max, memory.max: enforced (asked for by worker)",
                     "--pids-max, pids.max: enforced (asked for by worker)",
+                    "--cpu-max, cpu.max: enforced (asked for by worker)",
+                    "--cpu-weight, cpu.weight: enforced (asked for by worker)", "--io-max, io.max: enforced",
                     "A supervisor can start here, with every limit that was asked for.",
                 ] {
                     #expect(doctor.outputLines.contains(line), "\(doctor.transcript)")

@@ -19,6 +19,13 @@ extension NativeSupervisor {
             }
         }
 
+        /// Some disk of this machine, by its numbers.
+        private func disk() throws -> String {
+            let names = try #require(TextFile.names(in: "/sys/block"))
+            let name = try #require(names.sorted().first, "this machine has no block device")
+            return String(try #require(TextFile.read("/sys/block/\(name)/dev")).dropLast())
+        }
+
         /// Each run ends with its directory removed.
         private func remake(_ place: Launch.Place) {
             if case .existing(let directory) = place { mkdir(directory, 0o755) }
@@ -78,7 +85,11 @@ extension NativeSupervisor {
                 let bare = "\(outer.root)/supervisor/bare"
                 #expect(mkdir(bare, 0o755) == 0)
                 defer { rmdir(bare) }
-                for limit in [["--memory-max", "64M"], ["--pids-max", "9"]] {
+                for limit in [
+                    ["--memory-max", "64M"], ["--pids-max", "9"], ["--cpu-max", "1.5"],
+                    ["--cpu-weight", "50"],
+                    ["--io-weight", "50"], ["--io-max", "\(try disk()),rbps=1M"],
+                ] {
                     var launch = Launch(limit)
                     launch.place = .existing(bare)
                     try saysAsAStart(launch, "\(bare)/cgroup.controllers")

@@ -43,6 +43,15 @@ import Testing
         #expect(words([group("a")], [gentler]) == ["0 a"])
     }
 
+    @Test func whatTheKernelChangesOnALivingWorkerDoesNot() {
+        let shares = group("a") {
+            $0.limits = Limits(
+                pidsMax: 5, cpuMax: 1000, cpuWeight: 1, ioWeight: 1, ioMax: [IOLimit(major: 8, minor: 0)])
+        }
+        #expect(words([group("a")], [shares]) == ["0 a"])
+        #expect(words([shares], [group("a")]) == ["0 a"])
+    }
+
     @Test func groupsComeAndGo() {
         #expect(words([group("a"), group("b")], [group("b"), group("c")]) == ["0 drains", "adds c"])
         // It was drained before, and comes back.

@@ -161,7 +161,18 @@ import Testing
         "octal": "027", "address": "unix:///a", "auto|never": "never",
         "inherit|prefix|journal|file": "prefix", "auto|text|json|journal": "json",
         "debug|info|warning|error|critical": "error", "true|false": "true",
+        "CPUs": "0.5", "weight": "7", "limits": "\(disk) rbps=1M",
     ]
+
+    /// Some disk of this machine; any number will do where it shows none.
+    private static var disk: String {
+        var found = glob_t()
+        defer { globfree(&found) }
+        guard glob("/sys/dev/block/*:*", 0, nil, &found) == 0 else { return "8:0" }
+        let whole = (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { String(cString: $0) } }
+            .first { access("\($0)/partition", F_OK) != 0 }
+        return whole?.split(separator: "/").last.map(String.init) ?? "8:0"
+    }
 
     /// Every option of the table is a flag and a key, and both do the same.
     @Test func aFlagAndAKeyAreTheSame() throws {

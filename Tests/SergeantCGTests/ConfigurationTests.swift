@@ -32,6 +32,14 @@ import Testing
         ("must be below --memory-max", { $0.limits = Limits(memoryThreshold: 3 << 20, memoryMax: 2 << 20) }),
         ("--pids-max is 0", { $0.limits.pidsMax = 0 }),
         ("kernel takes at most", { $0.limits.pidsMax = .max }),
+        ("--cpu-max is 0.00999", { $0.limits.cpuMax = 999 }),
+        ("kernel takes from 0.01", { $0.limits.cpuMax = .max }),
+        ("--cpu-weight is 0", { $0.limits.cpuWeight = 0 }),
+        ("--io-weight is 10001", { $0.limits.ioWeight = 10001 }),
+        (
+            "--io-max has the device 8:0 twice",
+            { $0.limits.ioMax = [IOLimit(major: 8, minor: 0), IOLimit(major: 8, minor: 0)] }
+        ),
         ("is above --backoff-max", { $0.backOffInitial = .seconds(31) }),
         ("stop signal 0", { $0.stopSignal = 0 }),
         ("stop signal 65", { $0.stopSignal = 65 }),

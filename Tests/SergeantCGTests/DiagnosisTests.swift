@@ -14,7 +14,7 @@ import Testing
         facts.mountPoint = "/sys/fs/cgroup"
         facts.root = "/sys/fs/cgroup/x"
         facts.isWritable = true
-        facts.controllers = ["memory", "pids"]
+        facts.controllers = ["cpu", "io", "memory", "pids"]
         facts.accountsSwap = true
         facts.remedy = "do this"
         change(&facts)
@@ -26,20 +26,23 @@ import Testing
     }
 
     @Test func whatIsEnforced() {
-        let all = ["max-worker-memory-usage", "memory-max", "swap-max", "pids-max"]
+        let memory = ["max-worker-memory-usage", "memory-max", "swap-max"]
+        let all = memory + ["pids-max", "cpu-max", "cpu-weight", "io-weight", "io-max"]
         #expect(enforced(facts()) == all)
         #expect(enforced(facts { $0.controllers = ["pids"] }) == ["pids-max"])
-        #expect(enforced(facts { $0.controllers = ["memory"] }) == Array(all.dropLast()))
+        #expect(enforced(facts { $0.controllers = ["memory"] }) == memory)
+        #expect(enforced(facts { $0.controllers = ["cpu"] }) == ["cpu-max", "cpu-weight"])
+        #expect(enforced(facts { $0.lackingFiles = ["io.weight"] }) == all.filter { $0 != "io-weight" })
         #expect(enforced(facts { $0.isWritable = false }) == [])
         #expect(enforced(facts { $0.root = nil }) == [])
         #expect(enforced(facts { $0.accountsSwap = false }) == all.filter { $0 != "swap-max" })
         let verdicts = Diagnosis(facts(), for: configuration).verdicts
-        #expect(verdicts.map(\.groups) == [[], ["a"], [], ["b"]])
+        #expect(verdicts.map(\.groups) == [[], ["a"], [], ["b"], [], [], [], []])
     }
 
     @Test func whatIsAdvised() {
         #expect(Diagnosis(facts(), for: configuration).advice == [])
-        let missing = Diagnosis(facts { $0.controllers = ["pids"] }, for: configuration).advice
+        let missing = Diagnosis(facts { $0.controllers.removeLast() }, for: configuration).advice
         #expect(missing.count == 1 && missing[0].contains("/sys/fs/cgroup/x/cgroup.controllers"))
         #expect(missing[0].hasSuffix("do this"))
         let refused = Diagnosis(facts { $0.obstacle = "no" }, for: configuration)

@@ -322,6 +322,28 @@ static int mode_leave_daemon(char **arguments) {
     return code;
 }
 
+// Reads so many bytes of a block device past the page cache, and says how many milliseconds that took.
+static int mode_read_device(char **arguments) {
+    size_t size = (size_t)number(arguments[1]), done = 0;
+    enum { block_size = 65536 };
+    char *block = mmap(NULL, block_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int device = open(arguments[0], O_RDONLY | O_DIRECT | O_CLOEXEC);
+    if (device < 0 || block == MAP_FAILED) fail(arguments[0]);
+    struct timespec begin, end;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    while (done < size) {
+        ssize_t count = read(device, block, block_size);
+        if (count <= 0) fail(arguments[0]);
+        done += (size_t)count;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    char line[64];
+    snprintf(line, sizeof line, "read %lld\n",
+             (end.tv_sec - begin.tv_sec) * 1000LL + (end.tv_nsec - begin.tv_nsec) / 1000000);
+    say(line);
+    sleep_for_ever();
+}
+
 // So many sleeping children. Says how many it got, and the errno of the first it did not.
 static int mode_fork_many(char **arguments) {
     long long count = number(arguments[0]), made = 0;
@@ -400,6 +422,7 @@ static const struct mode {
     {"child-allocates", mode_child_allocates, 1},        // BYTES [MILLISECONDS [hold|free|exit]]
     {"file-cache", mode_file_cache, 2},                  // FILE BYTES [ROUNDS]
     {"leave-daemon", mode_leave_daemon, 0},              // [plain|ignore|clean [CODE]]
+    {"read-device", mode_read_device, 2},                // DEVICE BYTES
     {"fork-many", mode_fork_many, 1},                    // COUNT
     {"orphans", mode_orphans, 1},                        // COUNT
     {"spin", mode_spin, 0},                              //

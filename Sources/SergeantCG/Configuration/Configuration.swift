@@ -192,29 +192,3 @@ public struct GroupConfiguration: Hashable, Codable, Sendable {
             intensity: intensity, minimumReady: minimumReady, watchdog: watchdog)
     }
 }
-
-/// A worker's limits. Nil is no limit.
-public struct Limits: Hashable, Codable, Sendable {
-    /// `--max-worker-memory-usage`, bytes that reclaim cannot take back: more, and the worker is recycled.
-    public var memoryThreshold: UInt64?
-    /// `memory.max`, bytes: more, and the kernel kills the worker.
-    public var memoryMax: UInt64?
-    /// `memory.swap.max`, bytes. Nil is 0 where memory is limited, else what the cgroup inherits.
-    public var swapMax: UInt64?
-    /// `pids.max`, processes and threads.
-    public var pidsMax: UInt64?
-
-    /// A configuration is checked when a ``Supervisor`` is made of it, not here.
-    public init(
-        memoryThreshold: UInt64? = nil, memoryMax: UInt64? = nil, swapMax: UInt64? = nil,
-        pidsMax: UInt64? = nil
-    ) {
-        self.memoryThreshold = memoryThreshold
-        self.memoryMax = memoryMax
-        self.swapMax = swapMax
-        self.pidsMax = pidsMax
-    }
-
-    /// Some limit needs the memory controller.
-    package var needMemory: Bool { memoryThreshold != nil || memoryMax != nil || swapMax != nil }
-}

@@ -17,6 +17,9 @@ extension Configuration {
     /// The largest `pids.max` that the kernel takes as a number (PID_MAX_LIMIT on 64 bits).
     private static let mostProcesses: UInt64 = 4 << 20
 
+    /// The `cpu.max` that the kernel takes: a millisecond at least.
+    private static let processorTime: ClosedRange<UInt64> = 1000...(100_000 * Limits.cpuPeriod)
+
     /// What is wrong with the configuration, as one sentence; nil where nothing is.
     package var fault: String? { firstFault(.flag)?.sentence }
 
@@ -166,6 +169,30 @@ extension Configuration {
             )
         }
         if limits.pidsMax == 0 { return (pids, "\(word(pids)) is 0: no worker could be started") }
+        return faultOfShares(limits, word)
+    }
+
+    private func faultOfShares(
+        _ limits: Limits, _ word: (String) -> String
+    ) -> (setting: String?, sentence: String)? {
+        let processors = Setting.cpuMax.name
+        if let time = limits.cpuMax, !Self.processorTime.contains(time) {
+            return (
+                processors,
+                "\(word(processors)) is \(Double(time) / Double(Limits.cpuPeriod)): the kernel takes from 0.01 to 100000 "
+                    + "CPUs (0 switches the limit off)"
+            )
+        }
+        for case (let name, let weight?) in [
+            (Setting.cpuWeight.name, limits.cpuWeight), (Setting.ioWeight.name, limits.ioWeight),
+        ] where !Weight.range.contains(weight) {
+            return (name, "\(word(name)) is \(weight): a weight is from 1 to 10000")
+        }
+        var devices: Set<String> = []
+        for limit in limits.ioMax ?? [] where !devices.insert(limit.device).inserted {
+            let name = Setting.ioMax.name
+            return (name, "\(word(name)) has the device \(limit.device) twice")
+        }
         return nil
     }
 }

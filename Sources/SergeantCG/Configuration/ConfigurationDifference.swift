@@ -43,7 +43,7 @@ package struct ConfigurationDifference {
 
 extension GroupConfiguration {
     /// A worker that this configuration started is the same as one that the other would start: they differ only in how
-    /// many there are, and in what is done about those that end.
+    /// many there are, in limits that are changed on a living worker, and in what is done about those that end.
     fileprivate func startsWorkers(as other: GroupConfiguration) -> Bool {
         var same = self
         same.workers = other.workers
@@ -54,6 +54,7 @@ extension GroupConfiguration {
         same.backOffInitial = other.backOffInitial
         same.backOffMaximum = other.backOffMaximum
         same.intensity = other.intensity
+        same.limits.takeShares(of: other.limits)
         return same == other
     }
 }

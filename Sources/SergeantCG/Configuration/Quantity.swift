@@ -51,7 +51,7 @@ public enum Quantity {
     }
 
     /// Digits with at most one point; no sign, no exponent, no word that `Double` would take.
-    private static func number(_ text: some StringProtocol) -> Double? {
+    static func number(_ text: some StringProtocol) -> Double? {
         guard let first = text.utf8.first, isDigit(first),
             text.utf8.allSatisfy({ isDigit($0) || $0 == UInt8(ascii: ".") })
         else { return nil }

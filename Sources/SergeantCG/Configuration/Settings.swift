@@ -77,6 +77,23 @@ extension Setting {
         "pids-max", .count, "Processes and threads a worker may have (pids.max)."
     ) { $0.group.limits.pidsMax = $1.limit }
 
+    package static let cpuMax = group(
+        "cpu-max", .cpus, "CPUs a worker may use in all, as 1.5 (cpu.max)."
+    ) { $0.group.limits.cpuMax = $1 }
+
+    package static let cpuWeight = group(
+        "cpu-weight", .weight, "Its share where CPUs are short: 1 to 10000 (cpu.weight).", standard: "100"
+    ) { $0.group.limits.cpuWeight = $1 }
+
+    package static let ioWeight = group(
+        "io-weight", .weight, "Its share where devices are busy: 1 to 10000 (io.weight).", standard: "100"
+    ) { $0.group.limits.ioWeight = $1 }
+
+    package static let ioMax = group(
+        "io-max", .deviceLimits,
+        "What it may read and write of a block device in a second (io.max): \(IOLimit.form). May be given again."
+    ) { $0.group.limits.ioMax = $1.isEmpty ? nil : $1 }
+
     // MARK: Life and death
 
     package static let stopSignal = group(
@@ -162,7 +179,7 @@ extension Setting {
     package static let all: [Setting] = [
         concurrentWorkers, workerModule, workerClass, command, python, env, envFile,
         workingDirectory, umask, listen, output,
-        maxWorkerMemoryUsage, memoryMax, swapMax, pidsMax,
+        maxWorkerMemoryUsage, memoryMax, swapMax, pidsMax, cpuMax, cpuWeight, ioWeight, ioMax,
         stopSignal, stopTimeout, startTimeout, notify, watchdog, minReady, backoffInitial, backoffMax,
         maxFailures,
         name, cgroup, delegate, control, logFormat, logLevel, legacyExitCodes,

@@ -4,6 +4,10 @@ package import Supervision
 /// What an option's value must look like, for the one who wrote another.
 package struct ValueFault: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String
+
+    package init(description: String) {
+        self.description = description
+    }
 }
 
 /// An amount of memory, as a number of bytes.
@@ -46,6 +50,40 @@ package enum WorkerCount {
             throw ValueFault(description: "it takes a whole number up to 1000000, or auto")
         }
         return Int(count)
+    }
+}
+
+/// A number of CPUs, as CPU time in every ``Limits/cpuPeriod``.
+package enum CPUs {
+    /// - Returns: microseconds; nil for 0, which switches a limit off.
+    package static func parse(_ text: String) throws(ValueFault) -> UInt64? {
+        guard let count = Quantity.number(text), count <= 100_000 else {
+            var meant = ""
+            for (unit, each) in [("%", 100.0), ("m", 1000)] where text.hasSuffix(unit) {
+                if let number = Quantity.number(text.dropLast()) {
+                    meant = ": \(text) of one is \(number / each)"
+                }
+            }
+            throw ValueFault(description: "it takes a number of CPUs, as in 1.5\(meant)")
+        }
+        guard count > 0 else { return nil }
+        return max(1, UInt64((count * Double(Limits.cpuPeriod)).rounded()))
+    }
+}
+
+/// A share among others.
+package enum Weight {
+    /// What the kernel takes.
+    package static let range: ClosedRange<UInt64> = 1...10000
+    /// What a cgroup has where nothing is said.
+    package static let standard: UInt64 = 100
+
+    package static func parse(_ text: String) throws(ValueFault) -> UInt64 {
+        guard let weight = Quantity.count(text), range.contains(weight) else {
+            throw ValueFault(
+                description: "it takes a weight from 1 to 10000; where none is given it is \(standard)")
+        }
+        return weight
     }
 }
 
@@ -147,6 +185,27 @@ extension ValueForm where Value == Size {
 
 extension ValueForm where Value == Count {
     package static var count: Self { Self("count") { (text) throws(ValueFault) in try Count.parse(text) } }
+}
+
+extension ValueForm where Value == UInt64? {
+    package static var cpus: Self { Self("CPUs") { (text) throws(ValueFault) in try CPUs.parse(text) } }
+}
+
+extension ValueForm where Value == UInt64 {
+    package static var weight: Self { Self("weight") { (text) throws(ValueFault) in try Weight.parse(text) } }
+}
+
+extension ValueForm where Value == [IOLimit] {
+    package static var deviceLimits: Self {
+        Self(shape: .texts, placeholder: "limits") { (value) throws(ValueFault) in
+            guard case .words(let texts) = value else {
+                throw ValueFault(description: "it takes \(IOLimit.form)")
+            }
+            var limits: [IOLimit] = []
+            for text in texts { limits.append(try IOLimit(parsing: text, find: BlockDevice.find)) }
+            return try IOLimit.merge(limits)
+        }
+    }
 }
 
 extension ValueForm where Value == Int {

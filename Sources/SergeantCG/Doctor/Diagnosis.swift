@@ -19,36 +19,42 @@ package struct Diagnosis: Sendable {
 
     package init(_ facts: PlaceFacts, for configuration: Configuration) {
         self.facts = facts
-        let hasMemory = facts.root != nil && facts.controllers.contains("memory")
-        let hasPids = facts.root != nil && facts.controllers.contains("pids")
+        let isReachable = facts.isWritable && facts.root != nil
         func groups(_ asks: (Limits) -> Bool) -> [String] {
             configuration.groups.filter { asks($0.limits) }.map(\.name)
         }
-        let isReachable = facts.isWritable && facts.root != nil
+        func verdict(
+            _ setting: Setting, _ file: String, _ asks: (Limits) -> Bool, unless isOff: Bool = false
+        ) -> Verdict {
+            // A file is named for its controller.
+            let controller = String(file.prefix { $0 != "." })
+            return Verdict(
+                option: setting.name, kernelFile: file,
+                isEnforced: isReachable && facts.controllers.contains(controller) && !isOff
+                    && !facts.lackingFiles.contains(file),
+                groups: groups(asks))
+        }
         verdicts = [
-            Verdict(
-                option: Setting.maxWorkerMemoryUsage.name, kernelFile: "memory.high",
-                isEnforced: isReachable && hasMemory, groups: groups { $0.memoryThreshold != nil }),
-            Verdict(
-                option: Setting.memoryMax.name, kernelFile: "memory.max",
-                isEnforced: isReachable && hasMemory, groups: groups { $0.memoryMax != nil }),
-            Verdict(
-                option: Setting.swapMax.name, kernelFile: "memory.swap.max",
-                isEnforced: isReachable && hasMemory && facts.accountsSwap != false,
-                groups: groups { $0.swapMax != nil }),
-            Verdict(
-                option: Setting.pidsMax.name, kernelFile: "pids.max", isEnforced: isReachable && hasPids,
-                groups: groups { $0.pidsMax != nil }),
+            verdict(.maxWorkerMemoryUsage, "memory.high", { $0.memoryThreshold != nil }),
+            verdict(.memoryMax, "memory.max", { $0.memoryMax != nil }),
+            verdict(
+                .swapMax, "memory.swap.max", { $0.swapMax != nil }, unless: facts.accountsSwap == false),
+            verdict(.pidsMax, "pids.max", { $0.pidsMax != nil }),
+            verdict(.cpuMax, "cpu.max", { $0.cpuMax != nil }),
+            verdict(.cpuWeight, "cpu.weight", { $0.cpuWeight != nil }),
+            verdict(.ioWeight, "io.weight", { $0.ioWeight != nil }),
+            verdict(.ioMax, "io.max", { $0.ioMax != nil }),
         ]
         var advice: [String] = []
         if let obstacle = facts.obstacle { advice.append(obstacle) }
         if let root = facts.root, facts.obstacle == nil {
-            let missing = ["memory", "pids"].filter { !facts.controllers.contains($0) }
+            let missing = ["cpu", "io", "memory", "pids"].filter { !facts.controllers.contains($0) }
             if !missing.isEmpty {
+                let isOne = missing.count == 1
                 advice.append(
-                    "the controller '\(missing.joined(separator: " "))' is missing from \(root)/cgroup.controllers "
-                        + "(it has '\(facts.controllers.joined(separator: " "))'), so its limits cannot be had: "
-                        + facts.remedy)
+                    "the controller\(isOne ? "" : "s") '\(missing.joined(separator: " "))' \(isOne ? "is" : "are") missing "
+                        + "from \(root)/cgroup.controllers (it has '\(facts.controllers.joined(separator: " "))'), so "
+                        + "\(isOne ? "its" : "their") limits cannot be had: \(facts.remedy)")
             }
         }
         if facts.accountsSwap == false {

@@ -29,6 +29,8 @@ package struct PlaceFacts: Hashable, Sendable {
     package var hasPressure = false
     /// Nil where it cannot be seen from here.
     package var accountsSwap: Bool?
+    /// Those of controllers that are there which this kernel has not.
+    package var lackingFiles: Set<String> = []
     package var systemdRuns = false
     /// Of what is installed.
     package var systemdVersion: String?
@@ -81,6 +83,7 @@ package struct PlaceFacts: Hashable, Sendable {
             hasKill = access("\(place)/cgroup.kill", F_OK) == 0
         }
         accountsSwap = Prospect.accountsSwap(place)
+        lackingFiles = Prospect.lacking(in: place)
     }
 
     private mutating func addSystemd() {

@@ -63,9 +63,10 @@ final class GroupHost {
             ]
         }
         isSergeant = launcher != nil
-        // Under a tiny limit, exec itself may be throttled: the supervisor must not wait for that.
+        // Under a tiny limit, or with its CPU time used up, exec itself may be throttled: the supervisor must not wait for
+        // that.
         let least = min(limits.memoryThreshold ?? .max, limits.memoryMax ?? .max)
-        if least < 16 << 20 { specification.mode = .copiesMemory }
+        if least < 16 << 20 || limits.cpuMax != nil { specification.mode = .copiesMemory }
         do { program = try PreparedProcess(specification) } catch {
             throw SupervisorError(.configuration, error.description)
         }
@@ -131,7 +132,34 @@ final class GroupHost {
                 limitsSwap = false
             }
         }
-        if let count = limits.pidsMax { try cgroup.setPidsMax(.count(count)) }
+        try limitShares(cgroup, before: Limits())
+    }
+
+    /// Has a worker that runs already, under limits of another configuration, run under these. Memory is left as it is.
+    func change(_ cgroup: borrowing Cgroup, from before: Limits) throws(CgroupError) {
+        try limitShares(cgroup, before: before)
+    }
+
+    /// All but memory: what the kernel has in force at once, whatever the worker uses.
+    private func limitShares(_ cgroup: borrowing Cgroup, before: Limits) throws(CgroupError) {
+        if limits.pidsMax != before.pidsMax {
+            try cgroup.setPidsMax(limits.pidsMax.map { .count($0) } ?? .max)
+        }
+        if limits.cpuMax != before.cpuMax {
+            try cgroup.setCPUMax(
+                limits.cpuMax.map { .quota(microseconds: $0, period: Limits.cpuPeriod) } ?? .max)
+        }
+        if limits.cpuWeight != before.cpuWeight {
+            try cgroup.setCPUWeight(limits.cpuWeight ?? Weight.standard)
+        }
+        if limits.ioWeight != before.ioWeight {
+            try cgroup.setIOWeight(limits.ioWeight ?? Weight.standard)
+        }
+        let (devices, devicesBefore) = (limits.ioMax ?? [], before.ioMax ?? [])
+        let lifted = devicesBefore.filter { old in !devices.contains { $0.device == old.device } }
+        for limit in lifted.map(\.lifted) + devices where !devicesBefore.contains(limit) {
+            try cgroup.setIOMax(limit.line)
+        }
     }
 
     /// Starts the program in a worker's cgroup.

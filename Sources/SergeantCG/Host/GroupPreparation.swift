@@ -50,6 +50,7 @@ final class GroupPreparation {
         try sockets.open(for: programs.map(\.group))
         var groups: [GroupHost] = []
         for program in programs {
+            try subtree.checkFiles(for: program.group)
             groups.append(
                 try GroupHost(
                     program.group, executable: program.executable,

@@ -150,8 +150,9 @@ extension Host {
                 let error = SpawnError(
                     stage: stage, errno: errno, executable: groups[worker.id.group].executable,
                     cgroup: names.cgroup(worker.id))
-                reapFailedStart(worker)
-                fail(worker.id, error)
+                // It ends as soon as its CPU limit lets it, which is not waited for: its pidfd tells.
+                worker.startFailure = StartFailure(
+                    isPermanent: error.isProgramFault, sentence: startSentence(worker.id, error.description))
             }
         } catch {
             trouble(worker.id, error)
@@ -159,7 +160,7 @@ extension Host {
         loop.remove(pipe)
     }
 
-    /// The child that could not run the program has ended, or is about to.
+    /// The child that cannot be listened to was killed.
     func reapFailedStart(_ worker: Worker) {
         guard let pidfd = worker.process?.pidfd else { return }
         loop.remove(pidfd)
@@ -171,10 +172,7 @@ extension Host {
     }
 
     func takeExit(_ worker: Worker) {
-        if worker.awaitsProgram {
-            takeProgramStatus(worker)
-            guard worker.process != nil else { return }
-        }
+        if worker.awaitsProgram { takeProgramStatus(worker) }
         guard let pidfd = worker.process?.pidfd else { return }
         var status = ExitStatus.unknown
         if worker.isAdopted {
@@ -187,6 +185,10 @@ extension Host {
                 // ECHILD: somebody else reaped it. It has ended all the same.
                 trouble(worker.id, error)
             }
+        }
+        if let failure = worker.startFailure {
+            worker.process = nil
+            return fail(worker.id, failure)
         }
         takeReports(worker)
         // The last words of one that has ended stand before its end.

@@ -64,6 +64,7 @@ extension Host {
         worker.toldReady = memory.toldReady
         worker.asksForEmptiness = memory.asksForEmptiness
         worker.isAdopted = memory.isAdopted ?? false
+        worker.startFailure = memory.startFailure
         if let reports = memory.reports { worker.reports = ReportChannel(reports) }
         if let socket = memory.socket {
             worker.socket = WorkerSocket(adopting: socket.descriptor, path: socket.path)
@@ -104,6 +105,6 @@ extension Worker {
             awaitsProgram: awaitsProgram, reports: reports?.memory, toldReady: toldReady,
             socket: notifySocket, status: status, toldNotifyFault: toldNotifyFault,
             watchesMemory: memoryWatch != nil, watchesEmptiness: emptinessWatch != nil,
-            asksForEmptiness: asksForEmptiness, isAdopted: isAdopted ? true : nil)
+            asksForEmptiness: asksForEmptiness, isAdopted: isAdopted ? true : nil, startFailure: startFailure)
     }
 }

@@ -164,14 +164,18 @@ final class Host {
 
     // MARK: Groups
 
-    /// The incarnations that live go on as they were started.
+    /// The incarnations that live go on as they were started, under the new limits but for memory's.
     func replace(_ group: GroupHost, at index: Int, _ name: Names.Group) {
         if index == groups.count {
             groups.append(group)
             names.groups.append(name)
         } else {
+            let before = groups[index].limits
             group.takePlace(of: groups[index])
             groups[index] = group
+            for worker in workers.all where worker.id.group == index {
+                attempt(worker.id) { (cgroup) throws(CgroupError) in try group.change(cgroup, from: before) }
+            }
             names.groups[index] = name
         }
     }

@@ -31,6 +31,13 @@ struct Prospect {
                 throw SupervisorError(
                     .noUsableCgroup, Subtree.sentence(forMissing: missing, of: given, in: ground.directory))
             }
+            // Its own directory has what those beneath it will have, unless it is the hierarchy's root.
+            for limits in configuration.groups.map(\.limits)
+            where ground.parent == nil && limits.controllers.isSubset(of: Self.visible(in: place)) {
+                if let sentence = Subtree.sentence(forMissingFileOf: limits, in: place) {
+                    throw SupervisorError(.noUsableCgroup, sentence)
+                }
+            }
             if configuration.groups.contains(where: { $0.limits.swapMax != nil }),
                 Self.accountsSwap(place) == false
             {
@@ -40,6 +47,25 @@ struct Prospect {
         } catch {
             obstacle = error.description
         }
+    }
+
+    /// The controllers of which a cgroup's own directory has the files: those that are enabled for it. None in the root.
+    private static func visible(in directory: String) -> Controllers {
+        var visible: Controllers = []
+        for (controller, file) in [
+            (Controllers.memory, "memory.current"), (.pids, "pids.max"), (.cpu, "cpu.weight"),
+            (.io, "io.stat"),
+        ] where access("\(directory)/\(file)", F_OK) == 0 { visible.insert(controller) }
+        return visible
+    }
+
+    /// Files of controllers that are there which this kernel has not; none where that cannot be seen.
+    static func lacking(in directory: String) -> Set<String> {
+        let visible = visible(in: directory)
+        return Set(
+            [(Controllers.cpu, "cpu.max"), (.io, "io.weight"), (.io, "io.max")].filter {
+                visible.contains($0.0) && access("\(directory)/\($0.1)", F_OK) != 0
+            }.map(\.1))
     }
 
     /// Nil where it cannot be seen: in the root, or without the memory controller.

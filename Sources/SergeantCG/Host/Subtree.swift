@@ -394,10 +394,7 @@ final class Subtree {
     // MARK: Controllers
 
     static func needed(_ configuration: Configuration) -> Controllers {
-        var needed: Controllers = []
-        if configuration.groups.contains(where: \.limits.needMemory) { needed.insert(.memory) }
-        if configuration.groups.contains(where: { $0.limits.pidsMax != nil }) { needed.insert(.pids) }
-        return needed
+        configuration.groups.reduce(into: []) { $0.formUnion($1.limits.controllers) }
     }
 
     /// In the hierarchy's real root, above our own subtree: what is missing there is missing for us.
@@ -455,11 +452,38 @@ final class Subtree {
         }
     }
 
+    /// A kernel may have a controller without all of its files.
+    ///
+    /// - Throws: ``SupervisorError`` with kind `noUsableCgroup`, which names the option and the file.
+    func checkFiles(for group: GroupConfiguration) throws(SupervisorError) {
+        guard !group.limits.optionalFiles.isEmpty else { return }
+        let directory: String
+        do throws(CgroupError) { directory = try openGroup(group.name).path } catch {
+            throw Self.unusable(error)
+        }
+        if let sentence = Self.sentence(forMissingFileOf: group.limits, in: directory) {
+            throw SupervisorError(.noUsableCgroup, sentence)
+        }
+    }
+
+    /// Nil where none is missing.
+    static func sentence(forMissingFileOf limits: Limits, in directory: String) -> String? {
+        guard
+            let missing = limits.optionalFiles.first(where: { access("\(directory)/\($0.file)", F_OK) != 0 })
+        else { return nil }
+        return
+            "--\(missing.setting.name) needs the kernel's \(missing.file), which \(directory) has not: leave the option "
+            + "out, or run a kernel that was built with it"
+    }
+
     static func sentence(
         forMissing missing: Controllers, of available: Controllers, in root: String
     ) -> String {
-        "a limit was asked for that needs the controller '\(missing)', which is missing from "
-            + "\(root)/cgroup.controllers (it has '\(available)'): \(remedyForMissingControllers)"
+        let isOne = missing.rawValue.nonzeroBitCount == 1
+        return
+            "a limit was asked for that needs the controller\(isOne ? "" : "s") '\(missing)', which "
+            + "\(isOne ? "is" : "are") missing from \(root)/cgroup.controllers (it has '\(available)'): "
+            + remedyForMissingControllers
     }
 
     /// What a person can do where a controller is not there.
@@ -468,6 +492,11 @@ final class Subtree {
             return
                 "this host gives it to cgroup v1; boot it with systemd.unified_cgroup_hierarchy=1, or run where "
                 + "cgroup v2 has it"
+        }
+        if access("/run/systemd/system", F_OK) == 0, geteuid() != 0 {
+            return
+                "have root give it to this user's manager, with Delegate=cpu cpuset io memory pids in a drop-in for "
+                + "user@.service, and Delegate=yes in the unit"
         }
         if access("/run/systemd/system", F_OK) == 0 {
             return

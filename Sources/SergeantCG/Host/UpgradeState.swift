@@ -48,6 +48,7 @@ struct UpgradeState: Codable {
         var asksForEmptiness: Bool
         /// Left out for a child of our own.
         var isAdopted: Bool?
+        var startFailure: StartFailure?
     }
 
     /// A notify socket.

@@ -16,6 +16,8 @@ final class Worker {
     var isAdopted = false
     /// The start's answer is outstanding: the program was not seen to run yet.
     var awaitsProgram = false
+    /// Why its program could not be run; told when the process has ended.
+    var startFailure: StartFailure?
     var reports: ReportChannel?
     var toldReady = false
     /// Where its processes say how it stands; nil where its group does not ask for that.

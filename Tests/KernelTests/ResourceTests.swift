@@ -1,0 +1,168 @@
+import Glibc
+import SupervisorHarness
+import Testing
+
+extension Kernel {
+    /// CPU time, I/O and processes: enforced, changed while the workers live, and refused where they cannot be had.
+    @Suite(.serialized) struct Resources {
+        /// A disk that is not the machine's own: the guest's.
+        private func disk() throws -> (path: String, number: String) {
+            let names = try #require(TextFile.names(in: "/sys/block"))
+            let known = ["ubda", "vda", "sda", "nvme0n1"] + names.sorted()
+            let name = try #require(known.first { names.contains($0) }, "there is no block device")
+            let number = try #require(TextFile.read("/sys/block/\(name)/dev"))
+            return ("/dev/\(name)", String(number.dropLast()))
+        }
+
+        @Test func theKernelHasWhatWasAsked() throws {
+            let disk = try disk()
+            let launch = Launch(
+                [
+                    "--cpu-max", "1.5", "--cpu-weight", "50", "--io-max", "\(disk.path),rbps=2M",
+                    "--io-max", "\(disk.number) wiops=120",
+                ], command: try TestWorker.command("sleep"))
+            try supervise(launch) { supervisor in
+                let leaf = try supervisor.directory(of: try supervisor.waitFor("worker_started"))
+                let expected = [
+                    "cpu.max": "150000 100000", "cpu.weight": "50",
+                    "io.max": "\(disk.number) rbps=2097152 wbps=max riops=max wiops=120",
+                ]
+                for (file, value) in expected { #expect(try contents(leaf, file) == value, "\(file)") }
+            }
+        }
+
+        @Test func aSpinningWorkerIsThrottled() throws {
+            let launch = Launch(["--cpu-max", "0.1"], command: try TestWorker.command("spin"))
+            try supervise(launch) { supervisor in
+                let leaf = try supervisor.directory(of: try supervisor.waitFor("worker_started"))
+                try supervisor.waitUntil("it is throttled three times") {
+                    let line = TextFile.read("\(leaf)/cpu.stat")?.split(separator: "\n").first {
+                        $0.hasPrefix("nr_throttled ")
+                    }
+                    return line.flatMap { Int($0.split(separator: " ")[1]) } ?? 0 >= 3
+                }
+                // Nobody waits for it, neither for its start nor for its end.
+                let client = try ControlCaller(ControlCaller.path(supervisor.name))
+                client.call("GetStatus")
+                #expect(try client.receive()?["parameters"]?["state"]?.text == "ready")
+            }
+        }
+
+        /// A start that is throttled holds up no other: it is waited for, but not by the loop.
+        @Test func aStartWithACPULimitIsNotWaitedFor() throws {
+            try withConfiguration("cpu-max: 0.01", "", command: "sleep") { supervisor in
+                let slow = try supervisor.waitFor("worker_started") { $0.group == "a" }
+                let quick = try supervisor.waitFor("worker_started") { $0.group == "b" }
+                #expect(quick.position < slow.position)
+            }
+        }
+
+        /// Where exec fails, the end of the child is not waited for either.
+        @Test func aProgramThatCannotRunIsSaidToBeOneUnderACPULimit() throws {
+            let scratch = try Scratch()
+            let program = try scratch.makeProgram("worker", "#!/no/such/interpreter\n")
+            try supervise(Launch(["--cpu-max", "0.01"], command: [program])) { supervisor in
+                let end = try supervisor.waitFor("worker_exited")
+                #expect(end.reason == "start_failed" && end.message.contains(program), "\(end.message)")
+                #expect(try supervisor.waitForExit() == .code(1))
+            }
+        }
+
+        @Test func readingADiskIsHeldToItsLimit() throws {
+            let disk = try disk()
+            let launch = Launch(
+                ["--io-max", "\(disk.path),rbps=1M"],
+                command: try TestWorker.command("read-device", disk.path, "3M"))
+            try supervise(launch) { supervisor in
+                let line = try supervisor.waitForOutput { $0.hasPrefix("read ") }
+                let milliseconds = try #require(Int(line.dropFirst("read ".count)))
+                // At a megabyte a second, the first slice of it for nothing.
+                #expect(milliseconds >= 2000, "\(milliseconds)")
+            }
+        }
+
+        /// Without the file, the option is refused: not every kernel was built with it.
+        @Test func aWeightForIOIsEnforcedOrRefused() throws {
+            let launch = Launch(["--io-weight", "50"], command: try TestWorker.command("sleep"))
+            try withSupervisor(launch) { supervisor in
+                if access("\(supervisor.root)/io.weight", F_OK) == 0 {
+                    let leaf = try supervisor.directory(of: try supervisor.waitFor("worker_started"))
+                    #expect(try contents(leaf, "io.weight") == "default 50")
+                    #expect(try supervisor.stop() == .code(0))
+                } else {
+                    #expect(try supervisor.waitForExit() == .code(69))
+                    let said = supervisor.strayLines.first ?? ""
+                    #expect(said.contains("--io-weight needs the kernel's io.weight, which /"), "\(said)")
+                }
+                #expect(Cgroupfs.count(below: supervisor.root) == 0)
+            }
+        }
+
+        /// Those that live get them at once, and stay.
+        @Test func aReloadChangesThemOnLivingWorkers() throws {
+            let disk = try disk()
+            let limits = "pids-max: 9, cpu-weight: 7, io-max: ['\(disk.number),rbps=1M']"
+            try withConfiguration("", limits, command: "sleep") { supervisor, write in
+                try supervisor.waitFor("supervisor_ready")
+                let a = try supervisor.directory(
+                    of: try supervisor.waitFor("worker_started") { $0.group == "a" })
+                let b = try supervisor.directory(
+                    of: try supervisor.waitFor("worker_started") { $0.group == "b" })
+                #expect(try contents(b, "pids.max") == "9")
+                try write("pids-max: 5, cpu-max: 0.5, io-max: ['\(disk.number),wbps=2M']", "cpu-weight: 8")
+                supervisor.signal(SIGHUP)
+                #expect(try supervisor.waitFor("supervisor_reloaded").level == "info")
+                let expected = [
+                    (a, "pids.max", "5"), (a, "cpu.max", "50000 100000"), (a, "cpu.weight", "100"),
+                    (a, "io.max", "\(disk.number) rbps=max wbps=2097152 riops=max wiops=max"),
+                    (b, "pids.max", "max"), (b, "cpu.weight", "8"), (b, "io.max", ""),
+                ]
+                for (leaf, file, value) in expected {
+                    #expect(try contents(leaf, file) == value, "\(leaf)/\(file)")
+                }
+                supervisor.readAvailable()
+                #expect(supervisor.lines.filter { $0.event == "worker_started" }.count == 2)
+                // The next one is started under them too.
+                let first = try supervisor.waitFor("worker_started") { $0.group == "a" }
+                try #require(kill(try #require(first.pid), SIGKILL) == 0)
+                let next = try supervisor.waitFor("worker_started", from: first.position + 1) {
+                    $0.group == "a"
+                }
+                #expect(try contents(try supervisor.directory(of: next), "cpu.max") == "50000 100000")
+            }
+        }
+
+        // MARK: Parts
+
+        private func withConfiguration(
+            _ a: String, _ b: String, command: String,
+            _ body: (SupervisorProcess, (String, String) throws -> Void) throws -> Void
+        ) throws {
+            let file = "/tmp/sergeantcg-test-\(getpid())-resources.yaml"
+            defer { unlink(file) }
+            let program = "command: ['\(try TestWorker.path())', \(command)]"
+            func write(_ a: String, _ b: String) throws {
+                let descriptor = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+                try #require(descriptor >= 0)
+                close(descriptor)
+                let groups = [("a", a), ("b", b)].map { name, limits in
+                    "  \(name): {\(program)\(limits.isEmpty ? "" : ", \(limits)")}\n"
+                }
+                try #require(TextFile.write("groups:\n" + groups.joined(), to: file) == 0)
+            }
+            try write(a, b)
+            try supervise(Launch(["--config", file])) { try body($0, write) }
+        }
+
+        private func withConfiguration(
+            _ a: String, _ b: String, command: String, _ body: (SupervisorProcess) throws -> Void
+        ) throws {
+            try withConfiguration(a, b, command: command) { supervisor, _ in try body(supervisor) }
+        }
+
+        private func contents(_ leaf: String, _ file: String) throws -> String {
+            let text = try #require(TextFile.read("\(leaf)/\(file)"), "\(file) is missing")
+            return text.hasSuffix("\n") ? String(text.dropLast()) : text
+        }
+    }
+}
