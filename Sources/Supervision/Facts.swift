@@ -85,17 +85,20 @@ public struct Exit: Hashable, Sendable {
     public var memoryPeak: UInt64?
     /// `usage_usec` of `cpu.stat`, children included.
     public var cpuMicroseconds: UInt64?
+    /// `max` of `pids.events`, forks that a limit refused; nil where `pids.max` was not set.
+    public var refusals: UInt64?
 
     /// Takes each fact as it is.
     public init(
         status: ExitStatus, report: WorkerReport? = nil, memory: MemoryCounters? = nil,
-        memoryPeak: UInt64? = nil, cpuMicroseconds: UInt64? = nil
+        memoryPeak: UInt64? = nil, cpuMicroseconds: UInt64? = nil, refusals: UInt64? = nil
     ) {
         self.status = status
         self.report = report
         self.memory = memory
         self.memoryPeak = memoryPeak
         self.cpuMicroseconds = cpuMicroseconds
+        self.refusals = refusals
     }
 }
 

@@ -8,7 +8,7 @@ public enum Occurrence: Hashable, Sendable {
         case failure
     }
 
-    /// Whose limit brought the kernel to kill.
+    /// Whose limit brought the kernel to kill, or to refuse.
     public enum OOMScope: String, Hashable, Sendable {
         case worker, ancestor
     }
@@ -86,6 +86,9 @@ public enum Occurrence: Hashable, Sendable {
     case workerMemoryAlarm(IncarnationID, pid: Int32, MemoryMeasurement, wire: UInt64?)
     case workerMemoryLimit(IncarnationID, pid: Int32, MemoryMeasurement, limit: UInt64)
     case workerOOM(IncarnationID, pid: Int32, kills: UInt64, OOMScope, mainKilled: Bool)
+    /// The kernel refused it a process or thread, so many times until now, at its own `pids.max` or one above. Told once of
+    /// an incarnation, by the host; nothing is decided on it.
+    case workerPidsLimit(IncarnationID, pid: Int32, refusals: UInt64, limit: UInt64, OOMScope)
     /// The main process ended and left others behind in its cgroup.
     case workerLeftovers(IncarnationID, pid: Int32?)
     case workerExited(IncarnationID, pid: Int32?, End)

@@ -81,6 +81,76 @@ extension Kernel {
             }
         }
 
+        /// It stays inside, wakes nobody any more once it is told of, and is counted to its end.
+        @Test func aForkBombStaysInsideAndIsToldOfOnce() throws {
+            let launch = Launch(["--pids-max", "9"], command: try TestWorker.command("fork-bomb"))
+            try supervise(launch) { supervisor in
+                let told = try supervisor.waitFor("worker_pids_limit")
+                #expect(told.level == "warning" && told.other["pids_limit"]?.integer == 9)
+                #expect(told.other["pids_scope"]?.text == "worker")
+                let first = try #require(told.other["pids_refusals"]?.integer)
+                #expect(told.message.contains("it may have 9 (pids.max)"), "\(told.message)")
+                let started = try supervisor.waitFor("worker_started")
+                #expect(started.position < told.position)
+                let leaf = try supervisor.directory(of: started)
+                try supervisor.waitUntil("it is refused a thousand more") {
+                    refusals(leaf) > UInt64(first) + 1000
+                }
+                #expect(Cgroupfs.processes(in: leaf).count <= 9)
+                // It goes on, and is not heard.
+                let turns = try #require(switches(supervisor.pid))
+                let before = refusals(leaf)
+                try supervisor.waitUntil("it is refused a thousand more") { refusals(leaf) > before + 1000 }
+                #expect(try #require(switches(supervisor.pid)) <= turns + 2)
+                #expect(try supervisor.stop() == .code(0))
+                let end = try supervisor.waitFor("worker_exited")
+                #expect(end.other["pids_refusals"]?.integer ?? 0 > first + 2000)
+                #expect(supervisor.lines.filter { $0.event == "worker_pids_limit" }.count == 1)
+            }
+        }
+
+        /// Its cgroup is gone before the kernel's word of it comes.
+        @Test func aRefusalIsToldThoughTheWorkerEndsAtOnce() throws {
+            let launch = Launch(
+                ["--pids-max", "1", "--backoff-initial", "0.01"],
+                command: ["/bin/sh", "-c", "/bin/true; exit 3"])
+            try supervise(launch) { supervisor in
+                for incarnation in 1...3 {
+                    let told = try supervisor.waitFor("worker_pids_limit") { $0.incarnation == incarnation }
+                    let end = try supervisor.waitFor("worker_exited") { $0.incarnation == incarnation }
+                    #expect(told.position < end.position)
+                    #expect(end.other["pids_refusals"]?.integer ?? 0 >= 1)
+                }
+            }
+        }
+
+        @Test func aRefusalAtAnAncestorsLimitIsToldFromOneAtItsOwn() throws {
+            let launch = Launch(["--pids-max", "50"], command: try TestWorker.command("fork-bomb"))
+            try supervise(launch) { supervisor in
+                let started = try supervisor.waitFor("worker_started")
+                let leaf = try supervisor.directory(of: started)
+                let group = leaf.split(separator: "/").dropLast().map { "/" + $0 }.joined()
+                try #require(TextFile.write("20", to: "\(group)/pids.max") == 0)
+                let own = try supervisor.waitFor("worker_pids_limit")
+                // Which of the two it met first is chance; the next one meets the group's.
+                try #require(kill(try #require(started.pid), SIGKILL) == 0)
+                let told = try supervisor.waitFor("worker_pids_limit", from: own.position + 1)
+                #expect(told.other["pids_scope"]?.text == "ancestor", "\(told.message)")
+                #expect(told.message.contains("a cgroup above it is full"), "\(told.message)")
+            }
+        }
+
+        private func refusals(_ leaf: String) -> UInt64 {
+            let text = TextFile.read("\(leaf)/pids.events") ?? ""
+            let line = text.split(separator: "\n").first { $0.hasPrefix("max ") }
+            return line.flatMap { UInt64($0.dropFirst(4)) } ?? 0
+        }
+
+        /// How often it has gone to sleep.
+        private func switches(_ pid: Int32) -> Int? {
+            ProcessFacts(pid).status("voluntary_ctxt_switches").flatMap { Int($0) }
+        }
+
         /// Without the file, the option is refused: not every kernel was built with it.
         @Test func aWeightForIOIsEnforcedOrRefused() throws {
             let launch = Launch(["--io-weight", "50"], command: try TestWorker.command("sleep"))

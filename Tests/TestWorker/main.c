@@ -362,6 +362,12 @@ static int mode_fork_many(char **arguments) {
     sleep_for_ever();
 }
 
+// Forks without end, as each of its children does.
+static int mode_fork_bomb(char **arguments) {
+    (void)arguments;
+    for (;;) (void)fork();
+}
+
 // So many orphans, one after the other, for whoever adopts them. Says "orphaned COUNT" when the last has ended.
 static int mode_orphans(char **arguments) {
     long long count = number(arguments[0]);
@@ -424,6 +430,7 @@ static const struct mode {
     {"leave-daemon", mode_leave_daemon, 0},              // [plain|ignore|clean [CODE]]
     {"read-device", mode_read_device, 2},                // DEVICE BYTES
     {"fork-many", mode_fork_many, 1},                    // COUNT
+    {"fork-bomb", mode_fork_bomb, 0},                    //
     {"orphans", mode_orphans, 1},                        // COUNT
     {"spin", mode_spin, 0},                              //
     {"variable", mode_variable, 1},                      // NAME

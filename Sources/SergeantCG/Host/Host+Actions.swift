@@ -40,6 +40,7 @@ extension Host {
         } catch {
             return fail(id, StartFailure(isPermanent: false, sentence: startSentence(id, error.description)))
         }
+        watchProcesses(worker)
         if group.notifies {
             do { worker.socket = try makeNotifySocket(id) } catch {
                 return fail(
@@ -181,6 +182,7 @@ extension Host {
         if let watch = worker.memoryWatch { unwatch(watch) }
         worker.memoryWatch = nil
         unwatchEmptiness(worker)
+        unwatchProcesses(worker)
         do {
             try groups[id.group].remove(worker.directory)
             dismiss(worker)

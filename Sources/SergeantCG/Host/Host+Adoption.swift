@@ -25,6 +25,8 @@ extension Host {
         } catch {
             return fail(id, StartFailure(isPermanent: false, sentence: startSentence(id, "\(error)")))
         }
+        passOverRefusals(of: worker)
+        watchProcesses(worker)
         let (pidfd, reports) = stored.release()
         guard let pidfd else { return }
         worker.process = PlacedProcess(adopting: stored.pid, pidfd: pidfd, statusPipe: nil)

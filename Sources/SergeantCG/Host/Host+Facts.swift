@@ -84,6 +84,7 @@ extension Host {
             switch watches[watch] {
             case .memory(let id): readCounters(id)
             case .emptiness(let id): readEmptiness(id)
+            case .processes(let id): refused.insert(id)
             case nil: break
             }
         }
@@ -193,10 +194,14 @@ extension Host {
         takeReports(worker)
         // The last words of one that has ended stand before its end.
         takeNotifications(worker)
+        // The kernel's word of them may be late.
+        let refusals = tellRefusals(of: worker)
+        unwatchProcesses(worker)
         worker.process = nil
         worker.socket = nil
         var exit = Exit(status: status, report: worker.reports?.report)
         worker.reports = nil
+        exit.refusals = refusals
         do {
             exit.memory = try counters(worker)
             if exit.memory != nil { exit.memoryPeak = try worker.cgroup.memoryPeak() }

@@ -85,6 +85,13 @@ extension Host {
             // What happened before it was watched anew.
             readCounters(worker.id)
         }
+        worker.refusals = memory.refusals ?? 0
+        worker.toldRefusals = memory.toldRefusals ?? false
+        if worker.process != nil {
+            watchProcesses(worker)
+            // As above.
+            refused.insert(worker.id)
+        }
         if memory.watchesEmptiness { watchForEmptiness(worker.id) }
     }
 }
@@ -105,6 +112,7 @@ extension Worker {
             awaitsProgram: awaitsProgram, reports: reports?.memory, toldReady: toldReady,
             socket: notifySocket, status: status, toldNotifyFault: toldNotifyFault,
             watchesMemory: memoryWatch != nil, watchesEmptiness: emptinessWatch != nil,
-            asksForEmptiness: asksForEmptiness, isAdopted: isAdopted ? true : nil, startFailure: startFailure)
+            asksForEmptiness: asksForEmptiness, isAdopted: isAdopted ? true : nil, startFailure: startFailure,
+            refusals: refusals, toldRefusals: toldRefusals)
     }
 }

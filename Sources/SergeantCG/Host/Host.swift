@@ -23,6 +23,7 @@ final class Host {
     enum Watch {
         case memory(IncarnationID)
         case emptiness(IncarnationID)
+        case processes(IncarnationID)
     }
 
     let subtree: Subtree
@@ -52,6 +53,8 @@ final class Host {
 
     var workers = WorkerTable()
     var watches: [Int32: Watch] = [:]
+    /// Those whose `pids.events` changed, until that is told.
+    var refused: Set<IncarnationID> = []
     /// Made when the first worker needs it.
     var notifyDirectory: NotifyDirectory?
     /// For each buffered observer, the descriptor that the loop waits to write to.
@@ -135,6 +138,7 @@ final class Host {
             while startsThisTurn < Self.startsPerTurn, let event = events.next() {
                 for action in supervision.handle(event, at: Instant.now()) { perform(action) }
             }
+            tellRefusals()
             for part in parts { part.endTurn() }
             flushObservers()
             if let outcome { return outcome }
@@ -175,6 +179,7 @@ final class Host {
             groups[index] = group
             for worker in workers.all where worker.id.group == index {
                 attempt(worker.id) { (cgroup) throws(CgroupError) in try group.change(cgroup, from: before) }
+                watchProcesses(worker)
             }
             names.groups[index] = name
         }

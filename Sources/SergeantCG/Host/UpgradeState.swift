@@ -49,6 +49,8 @@ struct UpgradeState: Codable {
         /// Left out for a child of our own.
         var isAdopted: Bool?
         var startFailure: StartFailure?
+        var refusals: UInt64?
+        var toldRefusals: Bool?
     }
 
     /// A notify socket.

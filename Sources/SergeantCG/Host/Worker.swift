@@ -27,6 +27,10 @@ final class Worker {
     var toldNotifyFault = false
     var memoryWatch: Int32?
     var emptinessWatch: Int32?
+    var processesWatch: Int32?
+    /// What `pids.events` said when it came to us.
+    var refusals: UInt64 = 0
+    var toldRefusals = false
     /// It is to be told when the cgroup is empty, and there is no watch that would tell.
     var asksForEmptiness = false
 

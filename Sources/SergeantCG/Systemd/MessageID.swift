@@ -22,6 +22,7 @@ package enum MessageID: String, CaseIterable, Sendable {
     case workerMemoryAlarm = "0e338a34028c42918dfe85a5b72accf8"
     case workerMemoryLimit = "353b88200ecf4e588e60a9bbdaff83dc"
     case workerOOM = "f7e5abdc4e6949a7892f1680c435a958"
+    case workerPidsLimit = "6e6472b9353f4960b2ef84779f5dc43e"
     case workerLeftovers = "c774167f494d4b33aec925eab78dcecc"
     case workerStuck = "97bc3ff8fd2d4b6baba80ee9f80d2869"
     case workerBackoff = "1d6ebe5b72004a179e6a842962dd3cfb"
@@ -86,7 +87,8 @@ package enum MessageID: String, CaseIterable, Sendable {
         "worker_adopted": .workerAdopted, "worker_started": .workerStarted, "worker_ready": .workerReady,
         "worker_stopping": .workerStopping,
         "worker_memory_alarm": .workerMemoryAlarm, "worker_memory_limit": .workerMemoryLimit,
-        "worker_oom": .workerOOM, "worker_leftovers": .workerLeftovers, "worker_stuck": .workerStuck,
+        "worker_oom": .workerOOM, "worker_pids_limit": .workerPidsLimit, "worker_leftovers": .workerLeftovers,
+        "worker_stuck": .workerStuck,
         "worker_backoff": .workerBackoff, "worker_paced": .workerPaced, "worker_watchdog": .workerWatchdog,
         "worker_status": .workerStatus, "worker_leaving": .workerLeaving,
         "group_failed": .groupFailed, "group_scaled": .groupScaled, "roll_started": .rollStarted,

@@ -99,6 +99,15 @@ extension Record {
             add("oom_kills", .unsigned(kills))
             add("oom_scope", .text(scope.rawValue))
             add("main_killed", .boolean(mainKilled))
+        case .workerPidsLimit(let id, let pid, let refusals, let limit, let scope):
+            let whose = scope == .worker ? "it may have \(limit)" : "a cgroup above it is full"
+            self.init(
+                .warning, "worker_pids_limit",
+                "worker(\(pid)) was refused a process or thread, \(refusals) time\(refusals == 1 ? "" : "s") until now: "
+                    + "\(whose) (pids.max)", id, pid, names)
+            add("pids_refusals", .unsigned(refusals))
+            add("pids_limit", .unsigned(limit))
+            add("pids_scope", .text(scope.rawValue))
         case .workerLeftovers(let id, let pid):
             self.init(
                 .warning, "worker_leftovers",
@@ -207,6 +216,7 @@ extension Record {
         add("memory_peak", end.exit?.memoryPeak.map { .unsigned($0) })
         add("cpu_usage_usec", end.exit?.cpuMicroseconds.map { .unsigned($0) })
         if let kills = end.exit?.memory?.oomKill, kills > 0 { add("oom_kills", .unsigned(kills)) }
+        if let refusals = end.exit?.refusals, refusals > 0 { add("pids_refusals", .unsigned(refusals)) }
         add("exception", end.exit?.report?.exception.map { .text($0) })
         add("stacktrace", end.exit?.report?.stacktrace.map { .text($0) })
         if let threads = end.exit?.report?.unkillableThreads, !threads.isEmpty {

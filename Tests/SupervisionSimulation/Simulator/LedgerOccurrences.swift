@@ -45,6 +45,7 @@ extension Ledger {
         case .rollEnded(let group, let end): try enterRollEnd(group, end)
         case .workerOOM: dues.oom = occurrence
         case .supervisorStarted, .workerLeaving, .workerWatchdog, .workerStatus, .workerMemoryAlarm,
+            .workerPidsLimit,
             .workerLeftovers, .hostTrouble, .hostNotice, .supervisorReloading, .supervisorUpgraded,
             .supervisorUpgradeRefused,
             .supervisorReloaded,

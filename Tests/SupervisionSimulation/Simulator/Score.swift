@@ -148,7 +148,8 @@ private enum ActionKind: Int, CaseIterable {
         case .rollEnded: self = .rollEnded
         case .hostTrouble: self = .hostTrouble
         // The host tells these, never supervision.
-        case .hostNotice, .supervisorReloading, .supervisorUpgraded, .supervisorUpgradeRefused,
+        case .hostNotice, .workerPidsLimit, .supervisorReloading, .supervisorUpgraded,
+            .supervisorUpgradeRefused,
             .supervisorReloaded, .supervisorBroken:
             self = .hostNotice
         }

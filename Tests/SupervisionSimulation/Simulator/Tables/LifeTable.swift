@@ -297,6 +297,7 @@ package enum LifeTable {
         case .workerLeaving: "leaving"
         case .workerWatchdog: "watchdog"
         case .workerStatus: "status"
+        case .workerPidsLimit: "pids limit"
         case .workerBackoff: "back-off"
         case .workerPaced: "paced"
         case .supervisorStarted, .supervisorReady, .supervisorStopping, .supervisorStopped, .groupFailed,
