@@ -34,6 +34,7 @@ struct Sergeantcg: ParsableCommand {
         Signals.hold()
         var arguments = Array(CommandLine.arguments.dropFirst())
         let isLegacy = arguments.prefix { $0 != "--" }.contains("--legacy-exit-codes")
+        let log = LastWord(arguments)
         do {
             try StandardDescriptors.fill()
             let arrival = try UpgradeArrival.find(&arguments)
@@ -46,29 +47,23 @@ struct Sergeantcg: ParsableCommand {
             }
             try run.supervise(after: arrival)
         } catch {
-            end(with: error, isLegacy: isLegacy)
+            end(with: error, isLegacy: isLegacy, log: log)
         }
     }
 
     /// One sentence and an exit status; the whole help only where it was asked for.
-    private static func end(with error: any Error, isLegacy: Bool) -> Never {
+    private static func end(with error: any Error, isLegacy: Bool, log: LastWord) -> Never {
         if let code = error as? ExitCode { Glibc.exit(code.rawValue) }
         if let fault = error as? SupervisorError {
             ServiceNotification.tellFailure(fault)
-            complain(fault.description)
+            log.say(fault.description)
             Glibc.exit(fault.exitCode)
         }
         if Sergeantcg.exitCode(for: error) == .success {
             print(Sergeantcg.fullMessage(for: error))
             Glibc.exit(0)
         }
-        complain(Sergeantcg.message(for: error).split(separator: "\n").joined(separator: " "))
+        log.say(Sergeantcg.message(for: error).split(separator: "\n").joined(separator: " "))
         Glibc.exit(isLegacy ? 2 : EX_USAGE)
-    }
-
-    private static func complain(_ sentence: String) {
-        // Standard error may be closed; there is nobody else to tell.
-        let line = Array("sergeantcg: \(LogLines.escaped(sentence))\n".utf8)
-        _ = write(STDERR_FILENO, line, line.count)
     }
 }

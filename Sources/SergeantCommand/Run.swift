@@ -31,8 +31,10 @@ struct Run: ParsableCommand {
             try pool.check(arrival)
             return arrival.approve()
         }
+        if let parent = options.supervisor.stopWithParent { try ParentWatch.begin(parent) }
         let log = try settings.logFormat.log(
-            least: settings.logLevel.record, instance: settings.configuration.name)
+            to: options.supervisor.logDescriptor(), least: settings.logLevel.record,
+            instance: settings.configuration.name)
         defer { log.finish() }
         let outcome = try pool.run(
             observers: [log, ServiceNotification()],

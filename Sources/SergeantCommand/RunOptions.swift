@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Glibc
 package import SergeantCG
 
 /// The flags of `run`: each a ``Setting``'s, under its own name. All that is said of an option, and what it does,
@@ -52,7 +53,35 @@ struct SupervisorOptions: ParsableArguments {
     @Option(.control) var control: [GivenSetting]
     @Option(.logFormat) var logFormat: [GivenSetting]
     @Option(.logLevel) var logLevel: [GivenSetting]
+
+    @Option(
+        help: ArgumentHelp(
+            "Write the log to this descriptor, which was inherited, instead of stderr.", valueName: "number"))
+    var logFd: Int32?
+
+    @Option(
+        help: ArgumentHelp(
+            "Stop when the parent, which has this process ID, is gone.", valueName: "pid"))
+    var stopWithParent: Int32?
+
     @Flag(.legacyExitCodes) var legacyExitCodes: Bool
+
+    /// Where the log's lines go.
+    ///
+    /// - Throws: `ValidationError` where that descriptor was not inherited: one of our own is close-on-exec.
+    func logDescriptor() throws -> Int32 {
+        guard let logFd else { return STDERR_FILENO }
+        guard Self.isInherited(logFd) else {
+            throw ValidationError("--log-fd \(logFd) is no inherited descriptor that can be written to.")
+        }
+        return logFd
+    }
+
+    /// It can be written to, and is none of our own, which are close-on-exec.
+    static func isInherited(_ descriptor: Int32) -> Bool {
+        let access = fcntl(descriptor, F_GETFL)
+        return access >= 0 && access & O_ACCMODE != O_RDONLY && fcntl(descriptor, F_GETFD) & FD_CLOEXEC == 0
+    }
 }
 
 /// The command line of `run` as a function, for those who do not run the program.

@@ -52,16 +52,19 @@ public struct WorkerReport: Hashable, Codable, Sendable {
     public var stacktrace: String?
     /// The names of threads that would not end.
     public var unkillableThreads: [String]
+    /// All else that it counted and found, as JSON text that nothing here reads.
+    public var summary: String?
 
     /// Takes each fact as it is.
     public init(
         returnCode: Int32?, exception: String? = nil, stacktrace: String? = nil,
-        unkillableThreads: [String] = []
+        unkillableThreads: [String] = [], summary: String? = nil
     ) {
         self.returnCode = returnCode
         self.exception = exception
         self.stacktrace = stacktrace
         self.unkillableThreads = unkillableThreads
+        self.summary = summary
     }
 
     /// The worker cannot run at all: no module, no class, a module that raises, no `sergeant`.

@@ -5,6 +5,7 @@
 
 SERGEANTCG_PYTHON is an interpreter that has `sergeant`; without it, the one running the tests.
 """
+import datetime
 import fcntl
 import json
 import os
@@ -92,7 +93,10 @@ class Run:
             return None
         if not line.endswith(b'\n'):
             raise AssertionError('a message was cut short: %r' % line[-80:])
-        return json.loads(line.decode('ascii'), parse_constant=self._refuse)
+        message = json.loads(line.decode('ascii'), parse_constant=self._refuse)
+        if 'summary' in message:
+            message['summary'] = json.loads(message['summary'], parse_constant=self._refuse)
+        return message
 
     def finish(self):
         """Everything still to come, and the exit status."""
@@ -173,7 +177,10 @@ class LauncherTests(unittest.TestCase):
         self.assertIs(summary['respawn'], False)
         self.assertIs(summary['stop'], False)
         self.assertIsInstance(summary['executor']['total_wall_time'], float)
-        self.assertIn('datetime', summary['start_time'])
+        self.assertLessEqual(
+            datetime.datetime.fromisoformat(summary['start_time']),
+            datetime.datetime.fromisoformat(summary['end_time']),
+        )
 
     def test_code_1_abnormal(self):
         final = self.assert_finished(*self.launch('''

@@ -142,6 +142,11 @@ static inline bool linux_adopts_orphans(void) {
     return getpid() == 1 || (prctl(PR_GET_CHILD_SUBREAPER, &subreaper) == 0 && subreaper != 0);
 }
 
+// Has this process sent a signal when the thread that made it ends (PR_SET_PDEATHSIG). 0 or -errno.
+static inline int linux_signal_at_end_of_parent(int signal) {
+    return (int)linux_result(prctl(PR_SET_PDEATHSIG, (unsigned long)signal, 0, 0, 0));
+}
+
 // close_range(2).
 static inline int linux_close_range(unsigned first, unsigned last, unsigned flags) {
     return (int)linux_result(syscall(SYS_close_range, first, last, flags));

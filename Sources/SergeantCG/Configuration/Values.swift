@@ -129,10 +129,10 @@ package enum SignalName {
 package enum LogFormat: String, CaseIterable, Sendable {
     case auto, text, json, journal
 
-    /// What that is on this standard error.
-    package var lines: LogLines.Format {
+    /// What that is on this descriptor.
+    package func lines(on descriptor: Int32) -> LogLines.Format {
         switch self {
-        case .auto: isatty(STDERR_FILENO) == 1 ? .colouredText : .text
+        case .auto: isatty(descriptor) == 1 ? .colouredText : .text
         case .text, .journal: .text
         case .json: .json
         }

@@ -12,6 +12,7 @@ package struct ReportChannel: ~Copyable {
         var exception: String?
         var stacktrace: String?
         var unkillable_threads: [String]?
+        var summary: String?
     }
 
     /// The most a worker may say in all. Far above any stack trace, far below what would harm us.
@@ -117,7 +118,7 @@ package struct ReportChannel: ~Copyable {
             report = WorkerReport(
                 returnCode: message.return_code ?? 1, exception: message.exception,
                 stacktrace: message.stacktrace,
-                unkillableThreads: message.unkillable_threads ?? [])
+                unkillableThreads: message.unkillable_threads ?? [], summary: message.summary)
         case "unavailable":
             report = WorkerReport(returnCode: nil, exception: message.exception)
         default:

@@ -6,6 +6,7 @@ the `sergeant` of that interpreter. Loading the worker and everything after it i
 said here as text over a stream socket. Python 3.8 or later.
 """
 import argparse
+import datetime
 import importlib
 import json
 import math
@@ -85,6 +86,8 @@ def plain(value):
         return int(value)
     if isinstance(value, float) and math.isfinite(value):
         return float(value)
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
     if isinstance(value, dict):
         return {
             plain(key) if isinstance(key, str) else representation(key): plain(item)
@@ -179,11 +182,13 @@ def finish(slave, channel, return_code, summary, exception, stacktrace):
     # The end has begun: a stop signal now could only cut the report short.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
+    # What stands beside it need not be said twice. As text, for the supervisor only passes it on.
+    details = {key: value for key, value in summary.items() if key not in ('exception', 'stacktrace')}
     message = {
         'return_code': return_code,
         'exception': exception,
         'stacktrace': stacktrace,
-        'summary': plain(summary),
+        'summary': json.dumps(plain(details), allow_nan=False),
     }
     if slave.kill_running_background_threads():
         channel.send('finished', **message)

@@ -53,7 +53,7 @@ public final class LogLines: ProgramLog, Remembering {
         sink.recall(memory)
     }
 
-    private func write(_ record: Record) {
+    package func write(_ record: Record) {
         guard record.level >= least else { return }
         var now = timespec()
         // CLOCK_REALTIME cannot fail with a valid pointer.

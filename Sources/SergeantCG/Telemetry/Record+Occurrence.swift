@@ -222,6 +222,7 @@ extension Record {
         if let threads = end.exit?.report?.unkillableThreads, !threads.isEmpty {
             add("unkillable_threads", .texts(threads))
         }
+        add("summary", end.exit?.report?.summary.map { .text($0) })
     }
 
     private init(_ end: Occurrence.RollEnd, _ group: Int, _ names: Names) {
