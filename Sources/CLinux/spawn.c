@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
+#include <linux/keyctl.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -165,6 +168,29 @@ static IN_CHILD void set_oom_score(struct child *child) {
     if (result < 0) fail(child, result, LINUX_SPAWN_STAGE_OOM_SCORE);
 }
 
+// In this order: each step takes a privilege that the next one gives away.
+static IN_CHILD void become_user(struct child *child) {
+    const struct linux_spawn_request *request = child->request;
+    // Whoever possesses a keyring may use the keys in it, whosever they are. Before the user is another, for a user's
+    // quota of keyrings is small. A kernel without keys, or a filter that forbids them, forbids them to the program too.
+    long result = raw5(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0);
+    if (result < 0 && result != -ENOSYS && result != -EPERM && result != -EACCES)
+        fail(child, result, LINUX_SPAWN_STAGE_KEYRING);
+    result = raw4(SYS_setgroups, request->group_count, (long)request->groups, 0, 0);
+    if (result < 0) fail(child, result, LINUX_SPAWN_STAGE_GROUPS);
+    result = raw4(SYS_setresgid, request->group, request->group, request->group, 0);
+    if (result < 0) fail(child, result, LINUX_SPAWN_STAGE_GROUPS);
+    result = raw4(SYS_setresuid, request->user, request->user, request->user, 0);
+    if (result < 0) fail(child, result, LINUX_SPAWN_STAGE_USER);
+    if (request->user == 0) return;
+    // setresuid takes those of root away; inheritable ones stay, and all of a supervisor that was not root. What is not
+    // permitted is not ambient either.
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0, 0, 0}, {0, 0, 0}};
+    result = raw4(SYS_capset, (long)&header, (long)none, 0, 0);
+    if (result < 0) fail(child, result, LINUX_SPAWN_STAGE_USER);
+}
+
 static IN_CHILD __attribute__((noreturn)) void run_child(void *argument) {
     struct child *child = argument;
     const struct linux_spawn_request *request = child->request;
@@ -177,16 +203,22 @@ static IN_CHILD __attribute__((noreturn)) void run_child(void *argument) {
         if (result < 0) fail(child, result, LINUX_SPAWN_STAGE_SESSION);
     }
     if (request->sets_oom_score) set_oom_score(child);
-    if (request->sets_file_limit) {
-        uint64_t limit[2] = {request->file_limit_soft, request->file_limit_hard};
-        result = raw4(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)limit, 0);
-        if (result < 0) fail(child, result, LINUX_SPAWN_STAGE_FILE_LIMIT);
+    // Whoever is no longer root can raise none of them.
+    for (unsigned i = 0; i < request->limit_count; i++) {
+        uint64_t limit[2] = {request->limits[i].soft, request->limits[i].hard};
+        result = raw4(SYS_prlimit64, 0, request->limits[i].resource, (long)limit, 0);
+        if (result < 0) fail(child, result, LINUX_SPAWN_STAGE_LIMITS);
     }
+    if (request->sets_user) become_user(child);
     // CLONE_FS is not among our flags: directory and mask are the child's own.
     if (request->sets_umask) (void)raw4(SYS_umask, (long)request->umask, 0, 0, 0);
     if (request->working_directory != NULL) {
         result = raw4(SYS_chdir, (long)request->working_directory, 0, 0, 0);
         if (result < 0) fail(child, result, LINUX_SPAWN_STAGE_DIRECTORY);
+    }
+    if (request->no_new_privileges) {
+        result = raw5(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        if (result < 0) fail(child, result, LINUX_SPAWN_STAGE_PRIVILEGES);
     }
     if (request->pid_text_count > 0) {
         long self = raw4(SYS_getpid, 0, 0, 0, 0);
@@ -252,8 +284,9 @@ int linux_spawn(const struct linux_spawn_request *request, struct linux_spawn_re
     int status_pipe[2] = {-1, -1};
     *result = (struct linux_spawn_result){.pid = -1, .pidfd = -1, .status_pipe = -1};
 
-    if (request->descriptor_count > most_descriptors || request->cgroup < 0) {
-        result->error = request->cgroup < 0 ? EBADF : E2BIG;
+    bool shows_itself = request->sets_user && request->mode == LINUX_SPAWN_SHARES_MEMORY;
+    if (request->descriptor_count > most_descriptors || request->cgroup < 0 || shows_itself) {
+        result->error = request->cgroup < 0 ? EBADF : shows_itself ? EINVAL : E2BIG;
         result->stage = LINUX_SPAWN_STAGE_PREPARE;
         return -result->error;
     }

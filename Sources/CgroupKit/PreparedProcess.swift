@@ -18,11 +18,13 @@ public final class PreparedProcess {
     private let replaceable: Range<Int>
     private let sources: UnsafeMutableBufferPointer<Int32>
     private let targets: UnsafeMutableBufferPointer<Int32>
+    private let limits: UnsafeMutableBufferPointer<linux_resource_limit>
+    private let groups: UnsafeMutableBufferPointer<gid_t>
     private let pidTexts: UnsafeMutableBufferPointer<UnsafeMutablePointer<CChar>?>
     private let specification: ProcessSpecification
 
     /// Throws, at stage `prepare`, `EINVAL` for a string with a null byte in it, a variable without `=`, a
-    /// negative descriptor or a target that is there twice, and `E2BIG` for more than 1024 descriptors.
+    /// negative descriptor, a target that is there twice or another user in mode `sharesMemory`, and `E2BIG` for more than 1024 descriptors.
     public init(_ specification: ProcessSpecification) throws(SpawnError) {
         try Self.check(specification)
         self.specification = specification
@@ -42,6 +44,13 @@ public final class PreparedProcess {
         }
         sources = .allocate(capacity: specification.descriptors.count)
         targets = .allocate(capacity: specification.descriptors.count)
+        limits = .allocate(capacity: specification.resourceLimits.count)
+        _ = limits.initialize(
+            fromContentsOf: specification.resourceLimits.map {
+                linux_resource_limit(resource: $0.resource, soft: $0.soft, hard: $0.hard)
+            })
+        groups = .allocate(capacity: specification.user?.groups.count ?? 0)
+        _ = groups.initialize(fromContentsOf: specification.user?.groups ?? [])
         _ = sources.initialize(fromContentsOf: specification.descriptors.map(\.source))
         _ = targets.initialize(fromContentsOf: specification.descriptors.map(\.target))
     }
@@ -52,6 +61,8 @@ public final class PreparedProcess {
         sources.deallocate()
         targets.deallocate()
         pidTexts.deallocate()
+        limits.deallocate()
+        groups.deallocate()
     }
 
     /// Replaces the last variables of the environment, as many as are given, in their order: `NAME=value`.
@@ -97,11 +108,16 @@ public final class PreparedProcess {
             case .copiesMemory: LINUX_SPAWN_COPIES_MEMORY
             }
         request.new_session = specification.newSession
-        if let limit = specification.fileLimit {
-            request.sets_file_limit = true
-            request.file_limit_soft = limit.soft
-            request.file_limit_hard = limit.hard
+        request.limits = UnsafePointer(limits.baseAddress)
+        request.limit_count = UInt32(limits.count)
+        if let user = specification.user {
+            request.sets_user = true
+            request.user = user.user
+            request.group = user.group
+            request.groups = UnsafePointer(groups.baseAddress)
+            request.group_count = UInt32(groups.count)
         }
+        request.no_new_privileges = specification.noNewPrivileges
         request.working_directory = UnsafePointer(workingDirectory)
         if let mask = specification.fileModeMask {
             request.sets_umask = true
@@ -125,6 +141,7 @@ public final class PreparedProcess {
             specification.pidVariables.allSatisfy({ isVariable("\($0)=") })
         else { throw failure(EINVAL) }
         let descriptors = specification.descriptors
+        guard specification.user == nil || specification.mode == .copiesMemory else { throw failure(EINVAL) }
         guard descriptors.count <= 1024 else { throw failure(E2BIG) }
         guard descriptors.allSatisfy({ $0.source >= 0 && $0.target >= 0 }),
             Set(descriptors.map(\.target)).count == descriptors.count

@@ -25,17 +25,38 @@ public struct ProcessSpecification: Sendable {
         }
     }
 
-    /// Soft and hard `RLIMIT_NOFILE`.
-    public struct FileLimit: Hashable, Sendable {
-        /// The limit in force.
+    /// A limit of getrlimit(2).
+    public struct ResourceLimit: Hashable, Sendable {
+        /// One of `RLIMIT_…`.
+        public var resource: Int32
+        /// The limit in force; `UInt64.max` is none.
         public var soft: UInt64
         /// How far the process may raise it.
         public var hard: UInt64
 
         /// Both limits.
-        public init(soft: UInt64, hard: UInt64) {
+        public init(_ resource: Int32, soft: UInt64, hard: UInt64) {
+            self.resource = resource
             self.soft = soft
             self.hard = hard
+        }
+    }
+
+    /// Whom the process runs as: with these groups and no others, a session keyring of its own, and no capability but
+    /// what its program's file gives it.
+    public struct User: Hashable, Sendable {
+        /// Real, effective and saved.
+        public var user: UInt32
+        /// Real, effective and saved.
+        public var group: UInt32
+        /// The supplementary ones.
+        public var groups: [UInt32]
+
+        /// Takes each part as it is.
+        public init(user: UInt32, group: UInt32, groups: [UInt32]) {
+            self.user = user
+            self.group = group
+            self.groups = groups
         }
     }
 
@@ -54,11 +75,16 @@ public struct ProcessSpecification: Sendable {
     /// Signals that go back to their default: bit n-1 for signal n. Those with a handler do so anyway; this is
     /// for the ones we ignore.
     public var resetSignals: UInt64 = 0
-    /// `RLIMIT_NOFILE`; `nil` to inherit ours.
-    public var fileLimit: FileLimit?
+    /// Limits that are not to be ours; raising a hard one needs CAP_SYS_RESOURCE.
+    public var resourceLimits: [ResourceLimit] = []
+    /// Whom it runs as; `nil` for ours. Needs CAP_SETUID and CAP_SETGID, and mode `copiesMemory`: that user may stop the
+    /// process before exec, which the caller would wait for.
+    public var user: User?
+    /// No program that it executes gets privileges by its file's set-user-ID bit or capabilities (PR_SET_NO_NEW_PRIVS).
+    public var noNewPrivileges = false
     /// `oom_score_adj`, from -1000 to 1000; `nil` to inherit ours.
     public var oomScoreAdjustment: Int32?
-    /// The directory it starts in; `nil` for ours.
+    /// The directory it starts in, entered as ``user-swift.property``; `nil` for ours.
     public var workingDirectory: String?
     /// Permissions that files it makes do not get, umask(2); `nil` to inherit ours.
     public var fileModeMask: UInt32?

@@ -19,12 +19,20 @@ public struct SpawnError: Error, Hashable, Sendable, CustomStringConvertible {
         case session = 6
         /// `oom_score_adj`.
         case oomScore = 7
-        /// `RLIMIT_NOFILE`.
-        case fileLimit = 8
+        /// prlimit(2).
+        case limits = 8
         /// execve(2).
         case exec = 9
         /// chdir(2).
         case directory = 10
+        /// A session keyring of its own, keyctl(2).
+        case keyring = 11
+        /// setgroups(2), setresgid(2).
+        case groups = 12
+        /// setresuid(2), capset(2).
+        case user = 13
+        /// PR_SET_NO_NEW_PRIVS, prctl(2).
+        case privileges = 14
     }
 
     /// The step that failed.
@@ -63,9 +71,13 @@ public struct SpawnError: Error, Hashable, Sendable, CustomStringConvertible {
             case .signals: "set the signals of \(executable)"
             case .session: "give \(executable) a session of its own"
             case .oomScore: "set the oom_score_adj of \(executable)"
-            case .fileLimit: "set the open file limit of \(executable)"
+            case .limits: "set the resource limits of \(executable)"
             case .exec: "execute \(executable)"
             case .directory: "enter the working directory of \(executable)"
+            case .keyring: "give \(executable) a session keyring of its own"
+            case .groups: "take on the groups for \(executable)"
+            case .user: "become the user that \(executable) is to run as"
+            case .privileges: "forbid \(executable) new privileges"
             }
         var text = "cannot \(step): \(ErrorCode.text(errno)) (\(ErrorCode.name(errno))"
         if let hint { text += ": \(hint)" }
@@ -83,9 +95,17 @@ public struct SpawnError: Error, Hashable, Sendable, CustomStringConvertible {
         case (.clone, ENOSYS): "clone3 is missing or forbidden by a seccomp filter"
         case (.clone, EOPNOTSUPP): "this cgroup is threaded, or an invalid one beneath a threaded one"
         case (.prepare, EINVAL):
-            "an argument or variable holds a null byte, or a descriptor number is used twice"
+            "an argument or variable holds a null byte, a descriptor number is used twice, or memory is shared with "
+                + "another user's process"
         case (.oomScore, EACCES): "lowering it needs CAP_SYS_RESOURCE"
-        case (.fileLimit, EPERM): "raising the hard limit needs CAP_SYS_RESOURCE"
+        case (.limits, EPERM): "raising a hard limit needs CAP_SYS_RESOURCE"
+        case (.groups, EPERM): "that needs CAP_SETGID"
+        case (.user, EPERM): "that needs CAP_SETUID"
+        case (.exec, EACCES):
+            "the user it runs as must be allowed to execute it, and to search every directory above it"
+        case (.directory, EACCES):
+            "the user it runs as must be allowed to search it, and every directory above it"
+        case (.exec, EAGAIN): "the user it runs as has as many processes as RLIMIT_NPROC allows"
         case (.exec, ENOENT): "it does not exist, or the interpreter it names does not"
         case (.exec, ENOEXEC): "it is no program of this machine; does a script lack its #! line?"
         default: nil

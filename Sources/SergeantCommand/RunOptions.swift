@@ -13,6 +13,9 @@ struct WorkerOptions: ParsableArguments {
     @Option(.envFile) var envFile: [GivenSetting]
     @Option(.workingDirectory) var workingDirectory: [GivenSetting]
     @Option(.umask) var umask: [GivenSetting]
+    @Option(.user) var user: [GivenSetting]
+    @Flag(.noNewPrivileges) var noNewPrivileges: Bool
+    @Option(.rlimit) var rlimit: [GivenSetting]
     @Option(.listen) var listen: [GivenSetting]
     @Option(.output) var output: [GivenSetting]
 }

@@ -61,7 +61,8 @@ import Testing
         ),
         (
             SpawnError(stage: .exec, errno: EACCES, executable: "/bin/w", cgroup: "/cg/w"),
-            "cannot execute /bin/w: Permission denied (EACCES)", true
+            "cannot execute /bin/w: Permission denied (EACCES: the user it runs as must be allowed to execute it, and to "
+                + "search every directory above it)", true
         ),
     ])
     func aSpawnErrorIsOneSentence(error: SpawnError, sentence: String, isProgramFault: Bool) {

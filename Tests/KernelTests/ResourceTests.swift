@@ -140,6 +140,38 @@ extension Kernel {
             }
         }
 
+        /// What a worker of the supervisor's own user could do, one of another cannot.
+        @Test(arguments: ["root", "nobody"])
+        func aWorkerOfAnotherUserCannotLiftItsLimits(_ user: String) throws {
+            let script = """
+                cd "$0$(sed -n s/^0:://p /proc/self/cgroup)" || exit 1
+                for file in pids.max memory.max cpu.max; do
+                    if (echo max >$file) 2>/dev/null; then echo "lifted $file"; else echo "held $file"; fi
+                done
+                if (echo $$ >../../supervisor/cgroup.procs) 2>/dev/null; then echo left; else echo stays; fi
+                if mkdir below 2>/dev/null; then echo divides; else echo whole; fi
+                if (echo 1 >../cgroup.kill) 2>/dev/null; then echo kills; else echo end; fi
+                exec sleep 1000
+                """
+            let launch = Launch(
+                ["--user", user, "--pids-max", "20", "--memory-max", "64M", "--cpu-max", "1"],
+                command: ["/bin/sh", "-c", script, try Cgroupfs.mount().point])
+            try supervise(launch) { supervisor in
+                if user == "root" {
+                    try supervisor.waitForOutput { $0 == "left" }
+                    #expect(supervisor.outputLines.prefix(2) == ["lifted pids.max", "lifted memory.max"])
+                    try #require(
+                        kill(try #require(try supervisor.waitFor("worker_started").pid), SIGKILL) == 0)
+                } else {
+                    try supervisor.waitForOutput { $0 == "end" }
+                    #expect(
+                        supervisor.outputLines == [
+                            "held pids.max", "held memory.max", "held cpu.max", "stays", "whole", "end",
+                        ])
+                }
+            }
+        }
+
         private func refusals(_ leaf: String) -> UInt64 {
             let text = TextFile.read("\(leaf)/pids.events") ?? ""
             let line = text.split(separator: "\n").first { $0.hasPrefix("max ") }

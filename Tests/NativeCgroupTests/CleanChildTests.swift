@@ -159,7 +159,7 @@ extension NativeCgroup {
                     mode: mode
                 ) {
                     $0.oomScoreAdjustment = 321
-                    $0.fileLimit = .init(soft: 123, hard: 456)
+                    $0.resourceLimits = [.init(Int32(RLIMIT_NOFILE.rawValue), soft: 123, hard: 456)]
                 }.output
                 #expect(output == "321\n123\n456\n")
             }

@@ -168,14 +168,18 @@ extension NativeCgroup {
                     #expect(error?.errno == EBADF)
                 }
                 specification.descriptors = []
-                specification.fileLimit = .init(soft: 2, hard: 1)
+                specification.resourceLimits = [.init(Int32(RLIMIT_NOFILE.rawValue), soft: 2, hard: 1)]
                 let unlimited = try PreparedProcess(specification)
                 try expectingNoTrace {
                     let error = #expect(throws: SpawnError.self) { _ = try own.spawn(unlimited) }
-                    #expect(error?.stage == .fileLimit)
+                    #expect(error?.stage == .limits)
                     #expect(error?.errno == EINVAL)
                 }
-                specification.fileLimit = nil
+                specification.resourceLimits = []
+                specification.user = .init(user: 1, group: 1, groups: [])
+                let watched = #expect(throws: SpawnError.self) { try PreparedProcess(specification) }
+                #expect(watched?.stage == .prepare && watched?.errno == EINVAL)
+                specification.user = nil
                 specification.oomScoreAdjustment = 1001
                 let unheard = try PreparedProcess(specification)
                 try expectingNoTrace {

@@ -32,6 +32,10 @@ import Testing
         #expect(words([group("a")], [group("a") { $0.program = .command(["/bin/false"]) }]) == ["0 a rolls"])
         #expect(words([group("a")], [group("a") { $0.limits.memoryMax = 1 << 30 }]) == ["0 a rolls"])
         #expect(words([group("a")], [group("a") { $0.environment["A"] = "b" }]) == ["0 a rolls"])
+        #expect(words([group("a")], [group("a") { $0.noNewPrivileges = true }]) == ["0 a rolls"])
+        #expect(words([group("a") { $0.noNewPrivileges = false }], [group("a")]) == [])
+        let user = WorkerUser(user: 1, group: 1, groups: [1])
+        #expect(words([group("a")], [group("a") { $0.user = user }]) == ["0 a rolls"])
     }
 
     @Test func whatTheSupervisorDoesWithThemDoesNot() {

@@ -161,6 +161,7 @@ import Testing
         "octal": "027", "address": "unix:///a", "auto|never": "never",
         "inherit|prefix|journal|file": "prefix", "auto|text|json|journal": "json",
         "debug|info|warning|error|critical": "error", "true|false": "true",
+        "user[:group]": "root:4", "name=soft[:hard]": "nofile=5:6",
         "CPUs": "0.5", "weight": "7", "limits": "\(disk) rbps=1M",
     ]
 
@@ -201,7 +202,8 @@ import Testing
                 } else {
                     words += ["--", "g"]
                 }
-                let value = setting.shape == .variables ? "{A: b}" : sample
+                let value =
+                    setting.shape == .variables ? "{\(sample.replacing("=", with: ": "))}" : sample
                 group += ", \(setting.name): \(value)"
             case .supervisor: words += ["--", "g"]
             }

@@ -40,6 +40,14 @@ import Testing
             "--io-max has the device 8:0 twice",
             { $0.limits.ioMax = [IOLimit(major: 8, minor: 0), IOLimit(major: 8, minor: 0)] }
         ),
+        (
+            "the soft limit of core (2) is above its hard limit (1)",
+            { $0.resourceLimits = [ResourceLimit(.core, soft: 2, hard: 1)] }
+        ),
+        (
+            "the resource limit core is given twice",
+            { $0.resourceLimits = [1, 2].map { ResourceLimit(.core, soft: $0, hard: $0) } }
+        ),
         ("is above --backoff-max", { $0.backOffInitial = .seconds(31) }),
         ("stop signal 0", { $0.stopSignal = 0 }),
         ("stop signal 65", { $0.stopSignal = 65 }),

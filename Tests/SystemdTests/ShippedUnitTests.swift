@@ -41,7 +41,9 @@ extension Systemd {
                     """
                     groups:
                       w:
-                        command: [setpriv, --reuid, \(Ordinary.name), --regid, \(Ordinary.name), --init-groups, \(Installed.worker), sleep]
+                        command: [\(Installed.worker), notify, "say:READY=1"]
+                        user: \(Ordinary.name)
+                        notify: true
                         memory-max: 64M
 
                     """, "/etc/sergeantcg/switch.yaml")

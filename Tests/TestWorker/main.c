@@ -405,6 +405,16 @@ static int mode_variable(char **arguments) {
     sleep_for_ever();
 }
 
+// Prints the serial number of its session keyring, -1 where it has none, and sleeps.
+static int mode_keyring(char **arguments) {
+    (void)arguments;
+    char line[64];
+    // KEYCTL_GET_KEYRING_ID of KEY_SPEC_SESSION_KEYRING
+    snprintf(line, sizeof line, "keyring %ld\n", syscall(SYS_keyctl, 0, -3, 0));
+    say(line);
+    sleep_for_ever();
+}
+
 // Exits with the code until FILE exists, then sleeps.
 static int mode_fail_until(char **arguments) {
     if (access(arguments[0], F_OK) != 0) return (int)number(arguments[1] ? arguments[1] : "1");
@@ -434,6 +444,7 @@ static const struct mode {
     {"orphans", mode_orphans, 1},                        // COUNT
     {"spin", mode_spin, 0},                              //
     {"variable", mode_variable, 1},                      // NAME
+    {"keyring", mode_keyring, 0},                        //
     {"fail-until", mode_fail_until, 1},                  // FILE [CODE]
     {"notify", mode_notify, 0},                          // STEP…
     {"serve", mode_serve, 0},                            //

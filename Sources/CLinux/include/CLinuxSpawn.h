@@ -24,9 +24,20 @@ enum linux_spawn_stage {
     LINUX_SPAWN_STAGE_SIGNALS = 5,       // dispositions and mask
     LINUX_SPAWN_STAGE_SESSION = 6,       // setsid
     LINUX_SPAWN_STAGE_OOM_SCORE = 7,     // /proc/self/oom_score_adj
-    LINUX_SPAWN_STAGE_FILE_LIMIT = 8,    // RLIMIT_NOFILE
+    LINUX_SPAWN_STAGE_LIMITS = 8,        // prlimit
     LINUX_SPAWN_STAGE_EXEC = 9,          // execve
     LINUX_SPAWN_STAGE_DIRECTORY = 10,    // chdir
+    LINUX_SPAWN_STAGE_KEYRING = 11,      // a session keyring of its own
+    LINUX_SPAWN_STAGE_GROUPS = 12,       // setgroups, setresgid
+    LINUX_SPAWN_STAGE_USER = 13,         // setresuid, and no capability after it
+    LINUX_SPAWN_STAGE_PRIVILEGES = 14,   // PR_SET_NO_NEW_PRIVS
+};
+
+// One of RLIMIT_…; RLIM_INFINITY is all ones.
+struct linux_resource_limit {
+    int resource;
+    uint64_t soft;
+    uint64_t hard;
 };
 
 struct linux_spawn_request {
@@ -42,10 +53,17 @@ struct linux_spawn_request {
     uint64_t reset_signals;       // bit n-1: signal n goes back to its default
     enum linux_spawn_mode mode;
     bool new_session;             // setsid
-    bool sets_file_limit;         // RLIMIT_NOFILE
-    uint64_t file_limit_soft;
-    uint64_t file_limit_hard;
-    const char *working_directory;  // chdir; null for ours
+    const struct linux_resource_limit *limits;
+    unsigned limit_count;
+    // Another user: a session keyring, groups and capabilities of ours are not its own. Only with a copy of memory:
+    // that user may stop the child, and with it whoever waits for it.
+    bool sets_user;
+    uid_t user;
+    gid_t group;
+    const gid_t *groups;          // supplementary
+    unsigned group_count;
+    bool no_new_privileges;       // PR_SET_NO_NEW_PRIVS
+    const char *working_directory;  // chdir, as that user; null for ours
     bool sets_umask;
     uint32_t umask;
     bool sets_oom_score;          // /proc/self/oom_score_adj

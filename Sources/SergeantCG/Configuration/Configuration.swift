@@ -110,7 +110,19 @@ public struct GroupConfiguration: Hashable, Codable, Sendable {
     public var workingDirectory: String?
     /// Permissions that files which the workers make do not get (umask(2)); nil is the supervisor's own mask.
     public var fileModeMask: UInt32?
-    /// The workers' limit on descriptors; nil is the supervisor's own.
+    /// Whom the workers run as; nil is the supervisor's own user. Another takes root, or CAP_SETUID, CAP_SETGID and
+    /// CAP_KILL.
+    public var user: WorkerUser?
+    /// Limits of the workers' processes, none twice; nil is the supervisor's own.
+    public var resourceLimits: [ResourceLimit]?
+    // Left out where it is not asked for, as in the state of a version that did not know it.
+    private var storedNoNewPrivileges: Bool?
+    /// The workers gain no privileges by what they execute (PR_SET_NO_NEW_PRIVS, prctl(2)).
+    public var noNewPrivileges: Bool {
+        get { storedNoNewPrivileges ?? false }
+        set { storedNoNewPrivileges = newValue ? true : nil }
+    }
+    /// The workers' limit on descriptors; nil is the supervisor's own. One among ``resourceLimits`` stands above it.
     public var openFileLimit: OpenFileLimit?
     /// Where sockets listen that the workers are handed, beside those that systemd passed (sd_listen_fds(3)).
     public var listen: [ListenAddress]
@@ -127,7 +139,8 @@ public struct GroupConfiguration: Hashable, Codable, Sendable {
         intensity: GroupPolicy.Intensity? = nil, environment: [String: String] = [:],
         workingDirectory: String? = nil, fileModeMask: UInt32? = nil,
         openFileLimit: OpenFileLimit? = nil, listen: [ListenAddress] = [],
-        output: WorkerOutput = .inherit
+        output: WorkerOutput = .inherit, user: WorkerUser? = nil,
+        resourceLimits: [ResourceLimit]? = nil, noNewPrivileges: Bool = false
     ) {
         self.name = name ?? Self.defaultName(of: program)
         self.program = program
@@ -148,6 +161,9 @@ public struct GroupConfiguration: Hashable, Codable, Sendable {
         self.openFileLimit = openFileLimit
         self.listen = listen
         self.output = output
+        self.user = user
+        self.resourceLimits = resourceLimits
+        storedNoNewPrivileges = noNewPrivileges ? true : nil
     }
 
     /// The last part of the module, else the program's file name, made fit to be a directory's name.

@@ -92,6 +92,7 @@ extension Configuration {
             return (Setting.listen.name, sentence)
         }
         if let fault = fault(of: group.limits, word) { return fault }
+        if let sentence = fault(of: group.resourceLimits ?? []) { return (Setting.rlimit.name, sentence) }
         if group.backOffInitial > group.backOffMaximum {
             let initial = Setting.backoffInitial.name
             let maximum = Setting.backoffMax.name
@@ -170,6 +171,16 @@ extension Configuration {
         }
         if limits.pidsMax == 0 { return (pids, "\(word(pids)) is 0: no worker could be started") }
         return faultOfShares(limits, word)
+    }
+
+    private func fault(of limits: [ResourceLimit]) -> String? {
+        for (index, limit) in limits.enumerated() {
+            if let fault = limit.fault { return fault }
+            if limits[..<index].contains(where: { $0.resource == limit.resource }) {
+                return "the resource limit \(limit.resource.rawValue) is given twice"
+            }
+        }
+        return nil
     }
 
     private func faultOfShares(

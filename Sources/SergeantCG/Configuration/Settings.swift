@@ -45,6 +45,28 @@ extension Setting {
         standard: "the supervisor's"
     ) { $0.group.fileModeMask = $1 }
 
+    package static let user = group(
+        "user", .workerUser,
+        "Whom the workers run as, with the groups of a login: user and group by name or number. Needs root.",
+        standard: "the supervisor's"
+    ) { $0.group.user = $1 }
+
+    package static let noNewPrivileges = group(
+        "no-new-privileges", .flag,
+        "The workers gain no privileges by what they execute: set-user-ID programs do not change the user."
+    ) { $0.group.noNewPrivileges = $1 }
+
+    package static let rlimit = group(
+        "rlimit", .resourceLimits,
+        "A limit of each process, of setrlimit(2): \(ResourceLimit.form). May be given again.",
+        standard: "the supervisor's"
+    ) { settings, limits in
+        let kept = (settings.group.resourceLimits ?? []).filter { old in
+            !limits.contains { $0.resource == old.resource }
+        }
+        settings.group.resourceLimits = kept + limits
+    }
+
     package static let listen = group(
         "listen", .listenAddresses,
         "A socket that the workers are handed (LISTEN_FDS), beside those of systemd: \(ListenAddress.form). "
@@ -178,7 +200,7 @@ extension Setting {
     /// In the order in which a person is told of them.
     package static let all: [Setting] = [
         concurrentWorkers, workerModule, workerClass, command, python, env, envFile,
-        workingDirectory, umask, listen, output,
+        workingDirectory, umask, user, noNewPrivileges, rlimit, listen, output,
         maxWorkerMemoryUsage, memoryMax, swapMax, pidsMax, cpuMax, cpuWeight, ioWeight, ioMax,
         stopSignal, stopTimeout, startTimeout, notify, watchdog, minReady, backoffInitial, backoffMax,
         maxFailures,

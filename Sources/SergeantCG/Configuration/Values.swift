@@ -195,6 +195,31 @@ extension ValueForm where Value == UInt64 {
     package static var weight: Self { Self("weight") { (text) throws(ValueFault) in try Weight.parse(text) } }
 }
 
+extension ValueForm where Value == WorkerUser {
+    /// Looked up at once.
+    package static var workerUser: Self {
+        Self("user[:group]") { (text) throws(ValueFault) in try WorkerUser.find(text) }
+    }
+}
+
+extension ValueForm where Value == [ResourceLimit] {
+    /// The last of those of one name holds.
+    package static var resourceLimits: Self {
+        Self(shape: .variables, placeholder: "name=soft[:hard]") { (value) throws(ValueFault) in
+            guard case .words(let words) = value else {
+                throw ValueFault(description: "it takes \(ResourceLimit.form)")
+            }
+            var limits: [ResourceLimit] = []
+            for word in words {
+                let limit = try ResourceLimit(parsing: word)
+                limits.removeAll { $0.resource == limit.resource }
+                limits.append(limit)
+            }
+            return limits.sorted { $0.resource.number < $1.resource.number }
+        }
+    }
+}
+
 extension ValueForm where Value == [IOLimit] {
     package static var deviceLimits: Self {
         Self(shape: .texts, placeholder: "limits") { (value) throws(ValueFault) in

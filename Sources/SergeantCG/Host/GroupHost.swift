@@ -49,7 +49,8 @@ final class GroupHost {
         specification.resetSignals = resetSignals
         specification.workingDirectory = configuration.workingDirectory
         specification.fileModeMask = configuration.fileModeMask
-        specification.fileLimit = configuration.openFileLimit.map { .init(soft: $0.soft, hard: $0.hard) }
+        specification.resourceLimits = Self.resourceLimits(configuration)
+        specification.noNewPrivileges = configuration.noNewPrivileges
         if limits.needMemory, Self.isSparedFromOOM { specification.oomScoreAdjustment = -999 }
         specification.descriptors = sockets.enumerated().map { index, socket in
             .init(source: socket.descriptor, target: ListeningSockets.firstTarget + Int32(index))
@@ -67,9 +68,24 @@ final class GroupHost {
         // that.
         let least = min(limits.memoryThreshold ?? .max, limits.memoryMax ?? .max)
         if least < 16 << 20 || limits.cpuMax != nil { specification.mode = .copiesMemory }
+        if let user = configuration.user, !user.isOurs {
+            specification.user = .init(user: user.user, group: user.group, groups: user.groups)
+            // That user may stop the child before exec: nobody is to wait for it.
+            specification.mode = .copiesMemory
+        }
         do { program = try PreparedProcess(specification) } catch {
             throw SupervisorError(.configuration, error.description)
         }
+    }
+
+    private static func resourceLimits(
+        _ configuration: GroupConfiguration
+    ) -> [ProcessSpecification.ResourceLimit] {
+        var limits = configuration.resourceLimits ?? []
+        if let found = configuration.openFileLimit, !limits.contains(where: { $0.resource == .nofile }) {
+            limits.append(ResourceLimit(.nofile, soft: found.soft, hard: found.hard))
+        }
+        return limits.map { .init($0.resource.number, soft: $0.soft, hard: $0.hard) }
     }
 
     /// A service that must never be OOM-killed has an `oom_score_adj` of -1000 (proc(5)), and its children inherit it:

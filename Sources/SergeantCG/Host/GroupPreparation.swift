@@ -31,6 +31,7 @@ final class GroupPreparation {
     static func find(_ groups: [GroupConfiguration]) throws(SupervisorError) -> [Program] {
         var found: [Program] = []
         for group in groups {
+            try Privileges.check(group)
             let program =
                 switch group.program {
                 case .command(let words): words[0]

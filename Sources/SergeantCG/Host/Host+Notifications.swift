@@ -16,7 +16,12 @@ extension Host {
             directory = try NotifyDirectory(number: subtree.number)
             notifyDirectory = directory
         }
-        return try WorkerSocket(path: "\(directory.path)/\(id.group).\(id.slot.slot).\(id.number)")
+        let path = "\(directory.path)/\(id.group).\(id.slot.slot).\(id.number)"
+        guard let user = groups[id.group].configuration.user, !user.isOurs else {
+            return try WorkerSocket(path: path)
+        }
+        try directory.admitOthers()
+        return try WorkerSocket(path: path, of: user)
     }
 
     func takeNotifications(_ worker: Worker) {

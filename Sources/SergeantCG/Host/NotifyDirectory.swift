@@ -1,7 +1,8 @@
 internal import CLinux
 internal import Glibc
 
-/// The directory of the workers' notify sockets, which nobody but this supervisor's user may enter.
+/// The directory of the workers' notify sockets, which nobody but this supervisor's user may enter; where workers are
+/// other users, everyone may search it, and nobody list it: each socket is its worker's user's alone.
 ///
 /// It is named for the cgroup that the supervisor holds, which no other can hold at the same time, so what is in it was
 /// left by one that is gone.
@@ -18,12 +19,23 @@ struct NotifyDirectory {
         var status = stat()
         // In /tmp somebody else may have been there first.
         guard error == EEXIST, lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR,
-            status.st_uid == geteuid(), status.st_mode & 0o077 == 0
+            status.st_uid == geteuid(), status.st_mode & 0o066 == 0
         else {
             throw SupervisorError(
                 .system,
                 "cannot make \(path) for the workers' notify sockets: "
                     + "\(String(cString: strerror(error))) (errno \(error))", errno: error)
+        }
+    }
+
+    /// Lets other users search it.
+    func admitOthers() throws(SupervisorError) {
+        guard chmod(path, 0o711) == 0 else {
+            let error = errno
+            throw SupervisorError(
+                .system,
+                "cannot let the workers' users search \(path): \(String(cString: strerror(error))) (errno \(error))",
+                errno: error)
         }
     }
 
@@ -42,7 +54,7 @@ struct NotifyDirectory {
     }
 
     /// systemd.exec(5), RuntimeDirectory=; hier(7); and XDG_RUNTIME_DIR, pam_systemd(8).
-    private static var parent: String {
+    static var parent: String {
         if let given = getenv("RUNTIME_DIRECTORY") {
             // The first, where the unit has several.
             if let first = String(cString: given).split(separator: ":").first { return String(first) }

@@ -38,6 +38,7 @@ struct Prospect {
                     throw SupervisorError(.noUsableCgroup, sentence)
                 }
             }
+            for group in configuration.groups { try Privileges.check(group) }
             if configuration.groups.contains(where: { $0.limits.swapMax != nil }),
                 Self.accountsSwap(place) == false
             {

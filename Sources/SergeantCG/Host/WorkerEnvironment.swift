@@ -9,7 +9,24 @@ package enum WorkerEnvironment {
         "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
         "LISTEN_PIDFDID", "FDSTORE", "MAINPID", "MANAGERPID", "SERGEANT_WORKER", "SERGEANT_SLOT",
         "SERGEANT_INCARNATION", "SERGEANT_MEMORY_LIMIT", UpgradeArrival.variable,
+        // systemd's too: of its own main process, and of the whole service's cgroup.
+        "MANAGERPIDFDID", "MAINPIDFDID", "SYSTEMD_EXEC_PID", "PIDFILE", "MEMORY_PRESSURE_WATCH",
+        "MEMORY_PRESSURE_WRITE",
     ]
+
+    /// What belongs to the supervisor's user, and says nothing to another: its home and its login.
+    private static let ofAUser: Set<String> = [
+        "HOME", "USER", "LOGNAME", "SHELL", "MAIL", "XDG_RUNTIME_DIR", "XDG_SESSION_ID", "XDG_SESSION_TYPE",
+        "XDG_SESSION_CLASS", "DBUS_SESSION_BUS_ADDRESS", "SSH_AUTH_SOCK", "SSH_AGENT_PID", "SSH_CONNECTION",
+        "SSH_CLIENT", "SSH_TTY", "XAUTHORITY", "SUDO_USER", "SUDO_UID", "SUDO_GID", "SUDO_COMMAND",
+    ]
+
+    /// As systemd sets them for `User=`.
+    private static func variables(of user: WorkerUser) -> [(name: String, value: String)] {
+        [("HOME", user.home), ("USER", user.name), ("LOGNAME", user.name), ("SHELL", user.shell)].compactMap {
+            name, value in value.map { (name, $0) }
+        }
+    }
 
     /// The strings that are the same for every worker of a group.
     ///
@@ -25,7 +42,11 @@ package enum WorkerEnvironment {
             let name = String(text.prefix { $0 != "=" })
             // It names what they do not write to.
             if name == "JOURNAL_STREAM", group.output != .inherit { continue }
+            if group.user != nil, ofAUser.contains(name) { continue }
             if !withheld.contains(name), group.environment[name] == nil { result.append(text) }
+        }
+        for variable in group.user.map(variables(of:)) ?? [] where group.environment[variable.name] == nil {
+            result.append("\(variable.name)=\(variable.value)")
         }
         for (name, value) in group.environment.sorted(by: { $0.key < $1.key }) {
             result.append("\(name)=\(value)")

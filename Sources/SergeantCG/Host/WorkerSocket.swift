@@ -17,11 +17,17 @@ struct WorkerSocket: ~Copyable {
     /// What the worker's `NOTIFY_SOCKET` says.
     let path: String
 
+    /// - Parameter user: who alone may write to it; nil is this supervisor's own user.
     /// - Throws: ``SupervisorError`` with operation, path and errno.
-    init(path: String) throws(SupervisorError) {
+    init(path: String, of user: WorkerUser? = nil) throws(SupervisorError) {
         let result = socket(AF_UNIX, LINUX_SOCK_DGRAM | LINUX_SOCK_CLOEXEC | LINUX_SOCK_NONBLOCK, 0)
         let made = try Descriptor(result, operation: "make a notify socket", errno: errno)
         try Self.bind(made.number, to: path)
+        if let user, chown(path, user.user, user.group) != 0 {
+            let error = errno
+            unlink(path)
+            throw Self.fault("give user \(user.words)", path, error)
+        }
         descriptor = made
         self.path = path
     }
@@ -32,6 +38,8 @@ struct WorkerSocket: ~Copyable {
         guard setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &one, size) == 0 else {
             throw fault("ask for the senders of", path, errno)
         }
+        // Before it has a name, so that nobody else ever may: the file gets the mode that the socket has (Linux).
+        guard fchmod(socket, 0o600) == 0 else { throw fault("restrict", path, errno) }
         // One of the same name was left by a supervisor that is gone.
         unlink(path)
         let error = UnixSocket.bind(socket, to: path)
