@@ -49,13 +49,17 @@ let package = Package(
             name: "embedding-example",
             dependencies: ["SergeantCG", .product(name: "Logging", package: "swift-log")],
             path: "Examples/Embedding", swiftSettings: strict),
+        // Every parser of outside bytes, with what must be true of it; Tests/Fuzzing/Corpus is tried by SergeantCGTests.
+        .target(
+            name: "FuzzedParsers", dependencies: ["CgroupKit", "SergeantCG", "Supervision"],
+            path: "Tests/Fuzzing/Parsers", swiftSettings: strict),
         // Pure: runs anywhere.
         .testTarget(
             name: "CgroupKitTests", dependencies: ["CLinux", "CgroupKit"], swiftSettings: strict),
         .testTarget(
             name: "SergeantCGTests",
             dependencies: [
-                "CLinux", "SergeantCG", "SergeantCommand",
+                "CLinux", "FuzzedParsers", "SergeantCG", "SergeantCommand",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

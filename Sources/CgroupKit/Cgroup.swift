@@ -209,20 +209,20 @@ public struct Cgroup: ~Copyable, Sendable {
     /// The same promise without openat2(2): a component at a time, each from the descriptor of the one before. `..`
     /// is refused anywhere; a link is `ENOTDIR`.
     private static func openDirectoryByComponents(_ path: String, beneath directory: Int32) -> Int32 {
-        guard !path.hasPrefix("/") else { return -EXDEV }
-        let components = path.split(separator: "/")
+        guard !PathText.isAbsolute(path) else { return -EXDEV }
+        let components = PathText.components(of: path)
         guard let last = components.last else { return -ENOENT }
         guard !components.contains("..") else { return -EXDEV }
         var current = directory
         defer { if current != directory { close(current) } }
         for component in components.dropLast() {
             let next = openat(
-                current, String(component), LINUX_O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+                current, component, LINUX_O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
             guard next >= 0 else { return -errno }
             if current != directory { close(current) }
             current = next
         }
-        let opened = openat(current, String(last), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        let opened = openat(current, last, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         return opened >= 0 ? opened : -errno
     }
 

@@ -119,16 +119,13 @@ public struct Mount: Hashable, Sendable {
     /// `nil` if this mount does not show it: it was bound from another part of the hierarchy, or the cgroup is
     /// outside our namespace.
     public func directory(of place: String) -> String? {
-        let wanted = Self.components(place)
-        let shown = Self.components(root)
-        guard wanted.starts(with: shown) else { return nil }
+        let wanted = PathText.components(of: place)
+        let shown = PathText.components(of: root)
+        // Not ==, to which two ways to write the same letter are one name.
+        guard wanted.starts(with: shown, by: { $0.utf8.elementsEqual($1.utf8) }) else { return nil }
         let rest = wanted.dropFirst(shown.count)
         guard !rest.contains("..") else { return nil }
         if rest.isEmpty { return mountPoint }
         return (mountPoint == "/" ? "" : mountPoint) + "/" + rest.joined(separator: "/")
-    }
-
-    private static func components(_ path: String) -> [Substring] {
-        path.split(separator: "/", omittingEmptySubsequences: true)
     }
 }

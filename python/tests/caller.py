@@ -117,11 +117,18 @@ def start():
 
 
 children = []
+# A shell's background jobs ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 if WISH.get('ignore_children'):
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 if WISH.get('early') == 'SIGTERM':
     supervisor = make()
     os.kill(os.getpid(), signal.SIGTERM)
+    start()
+elif WISH.get('child'):
+    # Before the supervisor, so that whoever takes any status takes this one.
+    child_that_ends_with_7()
+    supervisor = make()
     start()
 elif WISH.get('thread') == 'start':
     supervisor = make()

@@ -12,7 +12,7 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE = HERE.parent / 'src'
-PATIENCE = 60
+PATIENCE = int(os.environ.get("PYTHON_TEST_PATIENCE", 60))
 
 
 class Caller:

@@ -1,3 +1,4 @@
+internal import CgroupKit
 internal import Supervision
 
 /// What in a configuration contradicts itself, or cannot be.
@@ -57,7 +58,7 @@ extension Configuration {
     private var faultOfPlace: String? {
         guard case .path(let path) = place else { return nil }
         if path.isEmpty { return "the path of the cgroup is empty" }
-        if path.utf8.contains(0) || path.split(separator: "/").contains("..") {
+        if path.utf8.contains(0) || PathText.components(of: path).contains("..") {
             return "the path of the cgroup '\(path)' must lead down from the cgroup2 mount, without '..'"
         }
         return nil

@@ -26,7 +26,7 @@ package enum EnvironmentFile {
     private static func variable(_ line: String) throws(ValueFault) -> (name: String, value: String)? {
         let line = trimmed(line[...])
         guard let first = line.first, first != "#", first != ";" else { return nil }
-        guard let equals = line.firstIndex(of: "=") else {
+        guard let equals = line.utf8.firstIndex(of: UInt8(ascii: "=")) else {
             throw ValueFault(description: "a line takes NAME=VALUE")
         }
         let name = trimmed(line[..<equals])
@@ -35,7 +35,7 @@ package enum EnvironmentFile {
             let hint = name.hasPrefix("export ") ? ": leave 'export' out" : ""
             throw ValueFault(description: "'\(name.prefix(60))' cannot be the name of a variable\(hint)")
         }
-        return (String(name), try value(trimmed(line[line.index(after: equals)...])))
+        return (String(name), try value(trimmed(line[line.utf8.index(after: equals)...])))
     }
 
     private static func value(_ text: Substring) throws(ValueFault) -> String {

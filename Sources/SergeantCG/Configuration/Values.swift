@@ -306,10 +306,11 @@ extension ValueForm where Value == [String: String] {
             guard case .words(let words) = value else { throw ValueFault(description: "it takes NAME=VALUE") }
             var variables: [String: String] = [:]
             for word in words {
-                guard let equals = word.firstIndex(of: "="), equals != word.startIndex,
+                // By its bytes: a combining mark behind it is the value's.
+                guard let equals = word.utf8.firstIndex(of: UInt8(ascii: "=")), equals != word.startIndex,
                     !word.utf8.contains(0)
                 else { throw ValueFault(description: "it takes NAME=VALUE") }
-                variables[String(word[..<equals])] = String(word[word.index(after: equals)...])
+                variables[String(word[..<equals])] = String(word[word.utf8.index(after: equals)...])
             }
             return variables
         }

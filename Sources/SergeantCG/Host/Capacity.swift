@@ -32,7 +32,7 @@ public enum Capacity {
         else { return }
         while directory.utf8.count >= mount.mountPoint.utf8.count {
             if let cgroup = try? Cgroup.open(directory) { body(cgroup) }
-            guard let slash = directory.lastIndex(of: "/"), directory != mount.mountPoint else { return }
+            guard let slash = PathText.lastSlash(in: directory), directory != mount.mountPoint else { return }
             directory = String(directory[..<slash])
         }
     }

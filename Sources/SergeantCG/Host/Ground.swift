@@ -35,14 +35,13 @@ struct Ground {
         case .path(let path):
             movesProcesses = false
             let isAbsolute = path == mount.mountPoint || path.hasPrefix(mount.mountPoint + "/")
-            let beneath = (isAbsolute ? path.dropFirst(mount.mountPoint.count) : path[...]).split(
-                separator: "/")
-            directory = ([mount.mountPoint] + beneath.filter { $0 != "." }.map(String.init)).joined(
-                separator: "/")
+            let beneath = PathText.components(
+                of: isAbsolute ? path.dropFirst(mount.mountPoint.count) : path[...])
+            directory = ([mount.mountPoint] + beneath.filter { $0 != "." }).joined(separator: "/")
             place = Self.place(of: directory, in: mount)
             if access(directory, F_OK) != 0 {
-                let parts = directory.split(separator: "/")
-                name = parts.last.map(String.init) ?? ""
+                let parts = PathText.components(of: directory)
+                name = parts.last ?? ""
                 parent = "/" + parts.dropLast().joined(separator: "/")
             }
         case .own(let moves):

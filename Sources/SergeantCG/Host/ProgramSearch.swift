@@ -1,3 +1,4 @@
+internal import CgroupKit
 internal import CLinux
 internal import Glibc
 
@@ -16,11 +17,11 @@ package enum ProgramSearch {
                 let reason = status.st_mode == 0 ? String(cString: strerror(errno)) : "it is not a directory"
                 return .failed("cannot work in the directory '\(directory)': \(reason)")
             }
-            if name.contains("/"), !name.hasPrefix("/") {
+            if name.utf8.contains(UInt8(ascii: "/")), !PathText.isAbsolute(name) {
                 return find("\(directory)/\(name)", path: path)
             }
         }
-        guard !name.contains("/") else {
+        guard !name.utf8.contains(UInt8(ascii: "/")) else {
             return judge(name) ?? .found(absolute(name))
         }
         var refusal: Outcome?
@@ -64,7 +65,7 @@ package enum ProgramSearch {
     }
 
     private static func absolute(_ path: String) -> String {
-        guard !path.hasPrefix("/"), let current = getcwd(nil, 0) else { return path }
+        guard !PathText.isAbsolute(path), let current = getcwd(nil, 0) else { return path }
         defer { free(current) }
         let directory = String(cString: current)
         let rest = path.hasPrefix("./") ? String(path.dropFirst(2)) : path

@@ -84,7 +84,8 @@ package struct ReportChannel: ~Copyable {
         if buffer.isEmpty { buffer = [] }
     }
 
-    private mutating func take(_ bytes: UnsafeRawBufferPointer) {
+    /// Takes what came, for ``drain()`` and for tests of what may come.
+    package mutating func take(_ bytes: UnsafeRawBufferPointer) {
         taken += bytes.count
         guard taken <= Self.capacity else {
             fault = "its worker said more than \(Self.capacity) bytes on the report channel"

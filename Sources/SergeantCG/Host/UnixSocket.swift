@@ -1,3 +1,4 @@
+internal import CgroupKit
 internal import CLinux
 internal import Glibc
 
@@ -57,8 +58,8 @@ enum UnixSocket {
 
     /// The directory of a path, and the name in it.
     static func split(_ path: String) -> (directory: String, name: String) {
-        guard let slash = path.lastIndex(of: "/") else { return (".", path) }
+        guard let slash = PathText.lastSlash(in: path) else { return (".", path) }
         let directory = path[..<slash]
-        return (directory.isEmpty ? "/" : String(directory), String(path[path.index(after: slash)...]))
+        return (directory.isEmpty ? "/" : String(directory), String(path[path.utf8.index(after: slash)...]))
     }
 }

@@ -43,6 +43,16 @@ public struct UpgradeArrival: Sendable {
         return UpgradeArrival(task: .goOn, state: state)
     }
 
+    /// Why this image does not understand a state, in a sentence; nil where it does.
+    package static func fault(inState bytes: [UInt8]) -> String? {
+        do throws(SupervisorError) {
+            _ = try UpgradeState(bytes: bytes)
+            return nil
+        } catch {
+            return error.description
+        }
+    }
+
     /// Says that a check went well.
     public func approve() {
         let line = Array("\(Self.approval)\n".utf8)

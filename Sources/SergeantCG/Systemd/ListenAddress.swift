@@ -1,3 +1,4 @@
+internal import CgroupKit
 internal import CLinux
 internal import Glibc
 
@@ -87,7 +88,7 @@ public struct ListenAddress: Hashable, Sendable, Codable {
     private static func unix(_ rest: String, of text: String) throws(ListenFault) -> Endpoint {
         let parts = rest.split(separator: ",", omittingEmptySubsequences: false)
         let path = String(parts[0])
-        guard path.hasPrefix("/"), !path.hasSuffix("/"), !path.utf8.contains(0) else {
+        guard PathText.isAbsolute(path), path.utf8.last != UInt8(ascii: "/"), !path.utf8.contains(0) else {
             throw ListenFault("'\(text)' names no file: it takes unix:///an/absolute/path")
         }
         guard path.utf8.count <= SocketAddress.longestPath else {

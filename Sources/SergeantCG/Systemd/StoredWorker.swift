@@ -4,12 +4,12 @@ internal import Glibc
 internal import Supervision
 
 /// A worker that systemd kept the descriptors of while there was no supervisor: it runs, and can be watched again.
-final class StoredWorker {
+package final class StoredWorker {
     /// Before the names in the store, behind ``DescriptorStore/prefix``.
     static let prefix = "worker."
 
     /// Which of its descriptors one is.
-    enum Kind: String {
+    package enum Kind: String {
         case process, reports
     }
 
@@ -49,7 +49,7 @@ final class StoredWorker {
 
     /// `GROUP.SLOT.NUMBER.KIND`; of a group's name what is not plain is written as its bytes, for a name in the store is
     /// ASCII without colons (FDNAME= of sd_notify(3)).
-    static func name(group: String, slot: Int, number: Int, _ kind: Kind) -> String {
+    package static func name(group: String, slot: Int, number: Int, _ kind: Kind) -> String {
         let plain = group.utf8.map { byte -> String in
             let scalar = Unicode.Scalar(byte)
             let isPlain =
@@ -102,6 +102,13 @@ final class StoredWorker {
         }
         for descriptor in found.values { close(descriptor) }
         return workers
+    }
+
+    /// The newest incarnation of each slot, from the names in the store behind ``prefix``.
+    package static func newest(
+        of group: GroupConfiguration, in names: some Sequence<String>
+    ) -> [Int: Int] {
+        Dictionary(uniqueKeysWithValues: keys(of: group, in: names).map { ($0.slot, $0.number) })
     }
 
     /// The newest incarnation of each slot that the group has now.
