@@ -37,27 +37,32 @@ extension Systemd {
                 ],
                 configuration: "/etc/sergeantcg/switch.yaml"
             ) { _ in
-                try write(
-                    """
-                    groups:
-                      w:
-                        command: [\(Installed.worker), notify, "say:READY=1"]
-                        user: \(Ordinary.name)
-                        notify: true
-                        memory-max: 64M
-
-                    """, "/etc/sergeantcg/switch.yaml")
-                try unit.start()
-                #expect(try limits(in: unit) == [64 << 20])
-                let uid = Ordinary.uid
-                let worker = try #require(try Cgroupfs.allProcesses(in: unit.directory() + "/w").first)
-                try pollUntil("the worker is \(Ordinary.name)") {
-                    TextFile.read("/proc/\(worker)/status")?
-                        .contains("\nUid:\t\(uid)\t\(uid)\t\(uid)\t\(uid)\n") == true
+                func start(_ command: String, _ more: String = "") throws {
+                    let identity = "user: \(Ordinary.name), rlimit: {core: 0}, memory-max: 64M"
+                    try write(
+                        "groups: {w: {command: [\(Installed.worker), \(command)], \(identity)\(more)}}\n",
+                        "/etc/sergeantcg/switch.yaml")
+                    try unit.start()
+                    #expect(try limits(in: unit) == [64 << 20])
+                    let uid = Ordinary.uid
+                    let worker = try #require(try Cgroupfs.allProcesses(in: unit.directory() + "/w").first)
+                    #expect(
+                        TextFile.read("/proc/\(worker)/status")?
+                            .contains("\nUid:\t\(uid)\t\(uid)\t\(uid)\t\(uid)\n") == true)
                 }
+                try start("sleep")
                 let root = try unit.number("MainPID")
                 #expect(TextFile.read("/proc/\(root)/status")?.contains("\nUid:\t0\t0\t0\t0\n") == true)
                 #expect(try exposure(of: unit) <= 3.1)
+                try expectStopLeavesNothing(unit)
+                // Their notify sockets take more.
+                let more = "/run/systemd/system/\(unit.name).d/root-notify.conf"
+                defer { unlink(more) }
+                try Tool.mustRun([
+                    "install", "-m", "644", "\(Installed.checkout)/units/root/notify.conf", more,
+                ])
+                try Tool.mustRun(["systemctl", "daemon-reload"])
+                try start("notify, \"say:READY=1\"", ", notify: true")
                 try expectStopLeavesNothing(unit)
             }
         }

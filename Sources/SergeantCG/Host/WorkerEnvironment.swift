@@ -17,7 +17,8 @@ package enum WorkerEnvironment {
     /// What belongs to the supervisor's user, and says nothing to another: its home and its login.
     private static let ofAUser: Set<String> = [
         "HOME", "USER", "LOGNAME", "SHELL", "MAIL", "XDG_RUNTIME_DIR", "XDG_SESSION_ID", "XDG_SESSION_TYPE",
-        "XDG_SESSION_CLASS", "DBUS_SESSION_BUS_ADDRESS", "SSH_AUTH_SOCK", "SSH_AGENT_PID", "SSH_CONNECTION",
+        "XDG_SESSION_CLASS", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME",
+        "DBUS_SESSION_BUS_ADDRESS", "SSH_AUTH_SOCK", "SSH_AGENT_PID", "SSH_CONNECTION",
         "SSH_CLIENT", "SSH_TTY", "XAUTHORITY", "SUDO_USER", "SUDO_UID", "SUDO_GID", "SUDO_COMMAND",
     ]
 
