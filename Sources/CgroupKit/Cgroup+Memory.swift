@@ -74,6 +74,11 @@ extension Cgroup {
         try write(limit.description, to: "memory.swap.max")
     }
 
+    /// Sets `memory.zswap.max`. Throws `ENOENT` on a kernel without zswap.
+    public borrowing func setZswapMax(_ limit: Limit) throws(CgroupError) {
+        try write(limit.description, to: "memory.zswap.max")
+    }
+
     /// Sets `memory.oom.group`.
     public borrowing func setOOMGroup(_ killsAll: Bool) throws(CgroupError) {
         try write(killsAll ? "1" : "0", to: "memory.oom.group")

@@ -22,8 +22,13 @@ struct WorkerOptions: ParsableArguments {
 
 struct LimitOptions: ParsableArguments {
     @Option(.maxWorkerMemoryUsage) var maxWorkerMemoryUsage: [GivenSetting]
+    @Option(.memorySustain) var memorySustain: [GivenSetting]
     @Option(.memoryMax) var memoryMax: [GivenSetting]
+    @Option(.oomPolicy) var oomPolicy: [GivenSetting]
+    @Option(.memoryPressure) var memoryPressure: [GivenSetting]
     @Option(.swapMax) var swapMax: [GivenSetting]
+    @Option(.zswapMax) var zswapMax: [GivenSetting]
+    @Option(.groupMemoryMax) var groupMemoryMax: [GivenSetting]
     @Option(.pidsMax) var pidsMax: [GivenSetting]
     @Option(.cpuMax) var cpuMax: [GivenSetting]
     @Option(.cpuWeight) var cpuWeight: [GivenSetting]
@@ -32,6 +37,9 @@ struct LimitOptions: ParsableArguments {
 }
 
 struct LifeOptions: ParsableArguments {
+    @Option(.maxLifetime) var maxLifetime: [GivenSetting]
+    @Option(.restart) var restart: [GivenSetting]
+    @Flag(.surge) var surge: Bool
     @Option(.stopSignal) var stopSignal: [GivenSetting]
     @Option(.stopTimeout) var stopTimeout: [GivenSetting]
     @Option(.startTimeout) var startTimeout: [GivenSetting]

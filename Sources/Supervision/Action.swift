@@ -14,10 +14,14 @@ public enum Action: Hashable, Sendable {
     case watchForEmptiness(IncarnationID)
     /// Answer `measured`.
     case measureMemory(IncarnationID)
+    /// Answer `groupMeasured`.
+    case measureGroup(Int)
     /// Write `memory.high`; nil is `max`. Never below what was just measured, so it cannot block in reclaim.
     case setMemoryHigh(IncarnationID, UInt64?)
     /// Write `memory.max`; nil is `max`. Never below what was just measured.
     case setMemoryMax(IncarnationID, UInt64?)
+    /// Write `memory.max` although more than that is in use: the kernel takes it back first, which may take long.
+    case lowerMemoryMax(IncarnationID, UInt64)
     /// Stop, or take up again, telling of this incarnation's `memory.events`.
     case observeMemoryEvents(IncarnationID, Bool)
     /// Remove the cgroup. Answer: `removed` or `removalFailed`.

@@ -2,6 +2,8 @@
 public enum Event: Hashable, Sendable {
     case begin
     case incarnation(IncarnationID, Incarnation.Input)
+    /// The answer to a measurement of a group.
+    case groupMeasured(Int, MemoryMeasurement)
     /// A timer that an action set has come due.
     case timer(TimerID)
     /// Replace running workers, a few at a time; joins a roll that is under way.
@@ -26,10 +28,22 @@ public enum Restart: Hashable, Sendable {
     case slot(SlotID)
 }
 
+/// What is timed of a working incarnation beside its deadline.
+public enum Span: String, Hashable, Codable, Sendable, CaseIterable {
+    /// The longest life of a worker.
+    case lifetime
+    /// How long it may be above its threshold.
+    case excess
+    /// Whether its main process outlives an OOM kill.
+    case oom
+}
+
 /// Timers are named by what they are for; setting one again moves it.
 public enum TimerID: Hashable, Codable, Sendable {
     /// The one deadline an incarnation has in its phase: start timeout, grace, or the retry of a kill.
     case incarnation(IncarnationID)
+    /// A time that runs beside that deadline.
+    case span(IncarnationID, Span)
     /// The end of a slot's back-off or pacing.
     case slot(SlotID)
     /// The shared tick over all slid wires.

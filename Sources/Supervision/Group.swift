@@ -11,6 +11,8 @@ struct Group: Hashable, Codable, Sendable {
     var wasReady = false
     /// A rolling restart that is under way.
     var roll: Roll?
+    /// Workers to be renewed, once it is known whether there is room for their successors beside them.
+    var surges: [Surge] = []
     /// How many slots hold a ready worker.
     var ready = 0
 

@@ -28,7 +28,7 @@ extension Incarnation {
         guard let pid else { return nil }
         cause = .watchdog
         context.report(.workerWatchdog(id, pid: pid, timeout: timeout))
-        liftWire(&context)
+        withdrawLimits(&context)
         phase = .draining
         context.act(.abort(id))
         context.report(.workerStopping(id, pid: pid, .watchdog))
@@ -60,7 +60,7 @@ extension Incarnation {
     mutating func leave(_ context: inout Context) {
         phase = .leaving
         if let pid { context.report(.workerLeaving(id, pid: pid)) }
-        liftWire(&context)
+        withdrawLimits(&context)
         setDeadline(context.now + context.policy.stopTimeout, &context)
     }
 

@@ -49,6 +49,8 @@ public struct Incarnation: Hashable, Codable, Sendable {
         case counters(MemoryCounters)
         /// The answer to a measurement.
         case measured(MemoryMeasurement)
+        /// It stood still for want of memory longer than it may.
+        case pressed
         case exited(Exit)
         /// Its cgroup holds no process.
         case emptied
@@ -62,6 +64,14 @@ public struct Incarnation: Hashable, Codable, Sendable {
         case kill(Reason)
         /// The deadline it set has come.
         case deadline
+        /// A time that ran beside the deadline is over.
+        case over(Span)
+        /// Work on until the successor is ready, then stop.
+        case yield(Reason)
+        /// Other limits than it was started with.
+        case limit
+        /// Another longest life than it was started with.
+        case live(Lifespan?)
         /// The shared tick over slid wires.
         case look
     }
@@ -72,6 +82,10 @@ public struct Incarnation: Hashable, Codable, Sendable {
         case ready
         /// It got the stop signal, its successor need not wait.
         case leaving(Reason)
+        /// Its life is over; whether it stops first, or its successor starts first, is its group's to say.
+        case expired
+        /// It works on until its successor is ready.
+        case yielding(Reason)
         case ended(Reason)
         case gone
     }
@@ -89,10 +103,13 @@ public struct Incarnation: Hashable, Codable, Sendable {
     /// The first cause that was acted on; it stays the reason, whatever ends the process.
     public internal(set) var cause: Reason?
     /// When its phase is over, if that has an end.
-    public private(set) var deadline: Instant?
+    public internal(set) var deadline: Instant?
+    /// What is timed beside that while it works.
+    var spans: [Span: Instant] = [:]
     /// What it was started for; its group's policy may have changed since.
     let readiness: GroupPolicy.Readiness
     private let conduct: GroupPolicy.Conduct
+    var lifespan: Lifespan?
     /// Where the slot's incarnation before ran, for "was respawned as".
     let predecessor: Int32?
     /// How long it may be silent once it is ready.
@@ -101,20 +118,31 @@ public struct Incarnation: Hashable, Codable, Sendable {
     var lastAlive: Instant?
     var wire: Tripwire?
     /// A measurement was asked for because the kernel raised an alarm.
-    private var alarmed = false
-    private var counters = MemoryCounters()
+    var alarmed = false
+    var counters = MemoryCounters()
     /// False once it was killed, what it left behind was signalled, or a second request took the grace away.
     private var hasGrace = true
     private var attempts = 0
+    /// Why it stops as soon as its successor is ready.
+    private(set) var yields: Reason?
+    /// It has been above its threshold for as long as it may.
+    var excessIsOver = false
+    /// OOM kills that its main process outlived, and that were told.
+    var oomKillsTold: UInt64 = 0
+    /// Its limits are those of its group once it is measured.
+    var awaitsLimits = false
+    let oomPolicy: GroupPolicy.OOMPolicy
     /// The last exit's report of a worker that cannot run; the group asks.
     package private(set) var cannotRun = false
     private(set) var lifetime = Duration.zero
 
-    package init(id: IncarnationID, policy: GroupPolicy, predecessor: Int32?) {
+    package init(id: IncarnationID, policy: GroupPolicy, predecessor: Int32?, random: inout SplitMix64) {
         self.id = id
         self.predecessor = predecessor
+        lifespan = policy.maximumLifetime.map { Lifespan(maximum: $0, random: &random) }
         readiness = policy.readiness
         conduct = policy.conduct
+        oomPolicy = policy.oomPolicy
         watchdog = policy.watchdog.flatMap { $0 > .zero ? $0 : nil }
         wire = policy.memoryThreshold.map { Tripwire(threshold: $0, hardLimit: policy.memoryMax) }
     }
@@ -126,6 +154,9 @@ public struct Incarnation: Hashable, Codable, Sendable {
         case .lingering, .purging, .removing, .gone: false
         }
     }
+
+    /// It is replaced as soon as its successor is ready, and works on until then.
+    var isYielding: Bool { yields != nil && phase == .ready }
 
     /// Its wire is away from the threshold and must be looked at on the tick.
     var needsLook: Bool {
@@ -172,7 +203,10 @@ public struct Incarnation: Hashable, Codable, Sendable {
             compare(now, &context)
             return nil
         case (.up, .measured(let measurement)), (.ready, .measured(let measurement)):
-            return judge(measurement, &context)
+            return awaitsLimits ? limit(measurement, &context) : judge(measurement, &context)
+        case (.up, .pressed), (.ready, .pressed):
+            if let pid { context.report(.workerMemoryPressure(id, pid: pid)) }
+            return drain(.memoryPressure, &context)
 
         case (.up, .exited(let exit)), (.ready, .exited(let exit)), (.leaving, .exited(let exit)),
             (.draining, .exited(let exit)),
@@ -228,10 +262,32 @@ public struct Incarnation: Hashable, Codable, Sendable {
         case (.up, .look), (.ready, .look):
             context.act(.measureMemory(id))
             return nil
+        case (.up, .over(let span)), (.ready, .over(let span)):
+            spans[span] = nil
+            return end(of: span, &context)
+        case (.ready, .yield(let reason)):
+            return yield(reason, &context)
+        case (.up, .yield(let reason)):
+            return drain(reason, &context)
+        case (.starting, .limit):
+            awaitsLimits = true
+            return nil
+        case (.starting, .live(let span)):
+            lifespan = span
+            return nil
+        case (.up, .live(let span)), (.ready, .live(let span)):
+            lifespan = span
+            clearSpan(.lifetime, &context)
+            limitLifetime(&context)
+            return nil
+        case (.up, .limit), (.ready, .limit):
+            awaitsLimits = true
+            context.act(.measureMemory(id))
+            return nil
 
         case (.up, .kill(let reason)), (.ready, .kill(let reason)), (.leaving, .kill(let reason)):
             cause = reason
-            liftWire(&context)
+            withdrawLimits(&context)
             kill(.killing, &context)
             return .leaving(reason)
         case (.draining, .kill), (.draining, .deadline):
@@ -269,6 +325,10 @@ public struct Incarnation: Hashable, Codable, Sendable {
         startedAt = context.now
         context.report(.workerStarted(id, pid: pid, replaces: predecessor))
         phase = .up
+        defer {
+            limitLifetime(&context)
+            if awaitsLimits { context.act(.measureMemory(id)) }
+        }
         switch readiness {
         case .whenStarted:
             becomeReady(&context)
@@ -288,7 +348,8 @@ public struct Incarnation: Hashable, Codable, Sendable {
         context.report(.workerAdopted(id, pid: pid))
         becomeReady(&context)
         // It may have come near its limit meanwhile.
-        if wire != nil { context.act(.measureMemory(id)) }
+        if wire != nil || awaitsLimits { context.act(.measureMemory(id)) }
+        limitLifetime(&context)
         return .ready
     }
 
@@ -299,7 +360,7 @@ public struct Incarnation: Hashable, Codable, Sendable {
         self.pid = pid
         startedAt = since
         context.report(occurrence)
-        liftWire(&context)
+        withdrawLimits(&context)
         if hasGrace {
             sendStop(&context, extra: .zero)
         } else {
@@ -325,21 +386,22 @@ public struct Incarnation: Hashable, Codable, Sendable {
         return .leaving(reason)
     }
 
-    private mutating func drain(_ reason: Reason, _ context: inout Context) -> Consequence {
+    mutating func drain(_ reason: Reason, _ context: inout Context) -> Consequence {
         cause = reason
-        liftWire(&context)
+        withdrawLimits(&context)
         sendStop(&context, extra: .zero)
         return .leaving(reason)
     }
 
-    /// Nobody is parked above `high`: a worker that cleans up there is throttled to a standstill.
-    mutating func liftWire(_ context: inout Context) {
-        guard wire != nil else { return }
-        wire = nil
-        context.act(.setMemoryHigh(id, nil))
+    private mutating func yield(_ reason: Reason, _ context: inout Context) -> Consequence? {
+        guard yields == nil else { return nil }
+        yields = reason
+        clearSpan(.lifetime, &context)
+        if let pid { context.report(.workerYielding(id, pid: pid, reason)) }
+        return .yielding(reason)
     }
 
-    private mutating func sendStop(_ context: inout Context, extra: Duration) {
+    mutating func sendStop(_ context: inout Context, extra: Duration) {
         phase = .draining
         context.act(.signal(id))
         if let pid, let cause { context.report(.workerStopping(id, pid: pid, cause)) }
@@ -396,7 +458,9 @@ public struct Incarnation: Hashable, Codable, Sendable {
         cannotRun = failure?.isPermanent ?? exit?.report?.cannotLoad ?? false
         reportEnd(reason, exit: exit, failure: failure, &context)
         clearDeadline(&context)
+        clearSpans(&context)
         wire = nil
+        yields = nil
         attempts = 0
         phase = .removing
         context.actAfterwards(.remove(id))
@@ -404,7 +468,7 @@ public struct Incarnation: Hashable, Codable, Sendable {
     }
 
     private func reportEnd(_ reason: Reason, exit: Exit?, failure: StartFailure?, _ context: inout Context) {
-        if let pid, let memory = exit?.memory, memory.oomKill > 0 {
+        if let pid, let memory = exit?.memory, memory.oomKill > oomKillsTold {
             let killed = exit?.status == .signal(9, coreDumped: false)
             context.report(
                 .workerOOM(
@@ -451,72 +515,7 @@ public struct Incarnation: Hashable, Codable, Sendable {
         return nil
     }
 
-    // MARK: Memory
-
-    private mutating func compare(_ now: MemoryCounters, _ context: inout Context) {
-        let before = counters
-        counters = now
-        guard wire != nil, now.high > before.high || now.max > before.max else { return }
-        alarmed = true
-        context.act(.measureMemory(id))
-    }
-
-    private mutating func judge(_ measurement: MemoryMeasurement, _ context: inout Context) -> Consequence? {
-        guard var wire, let pid else { return nil }
-        let wasAlarmed = alarmed
-        alarmed = false
-        let grew = wire.grew(since: measurement)
-        let judgement = wire.judge(measurement, alarmed: wasAlarmed)
-        switch judgement {
-        case .breach:
-            context.report(
-                .workerMemoryLimit(id, pid: pid, measurement, limit: wire.threshold))
-            breach(measurement, &context)
-            return .leaving(.memoryLimit)
-        case .slide(let place):
-            context.act(.setMemoryHigh(id, place))
-            context.wiresMoved = true
-        case .keep:
-            if grew { context.wiresMoved = true }
-        }
-        if wasAlarmed {
-            context.report(.workerMemoryAlarm(id, pid: pid, measurement, wire: wire.position))
-        }
-        let hasRoom = wire.position != nil || wire.hasRoom(measurement)
-        if wire.isObserved != hasRoom {
-            wire.isObserved = hasRoom
-            context.act(.observeMemoryEvents(id, hasRoom))
-            context.wiresMoved = true
-        }
-        self.wire = wire
-        return nil
-    }
-
-    /// Lift `high`, so that the way out is not throttled; bound what the way out may use; then signal.
-    private mutating func breach(_ measurement: MemoryMeasurement, _ context: inout Context) {
-        cause = .memoryLimit
-        let hardLimit = wire?.hardLimit ?? .max
-        liftWire(&context)
-        let headroom = max(measurement.current / 4, 16 << 20)
-        let (sum, overflow) = measurement.current.addingReportingOverflow(headroom)
-        let bound = min(overflow ? .max : sum, hardLimit)
-        // Sockets are charged past the hard limit; to write it again would have the kernel reclaim or kill.
-        if bound >= measurement.current { context.act(.setMemoryMax(id, bound)) }
-        sendStop(&context, extra: Tempo.throttleAllowance)
-    }
-
-    // MARK: Deadlines and reasons
-
-    mutating func setDeadline(_ instant: Instant, _ context: inout Context) {
-        deadline = instant
-        context.act(.setTimer(.incarnation(id), instant))
-    }
-
-    mutating func clearDeadline(_ context: inout Context) {
-        guard deadline != nil else { return }
-        deadline = nil
-        context.act(.cancelTimer(.incarnation(id)))
-    }
+    // MARK: Reasons
 
     private func reason(of exit: Exit) -> Reason {
         if let cause { return cause }
@@ -532,7 +531,7 @@ public struct Incarnation: Hashable, Codable, Sendable {
         case (_, _, .signal): (isSuccess, answer) = (false, .crashed)
         case (_, _, .unknown): (isSuccess, answer) = (false, .failed)
         }
-        if !isSuccess, let memory = exit.memory, memory.oomKill > 0 { return .oomKilled }
+        if !isSuccess, let memory = exit.memory, memory.oomKill > oomKillsTold { return .oomKilled }
         return answer
     }
 }

@@ -4,6 +4,8 @@ public enum Occurrence: Hashable, Sendable {
     /// Why supervision stops.
     public enum StopCause: Hashable, Sendable {
         case request
+        /// Every worker ended, and none is to follow.
+        case done
         case worker(IncarnationID)
         case failure
     }
@@ -76,6 +78,8 @@ public enum Occurrence: Hashable, Sendable {
     case workerStarted(IncarnationID, pid: Int32, replaces: Int32?)
     case workerReady(IncarnationID, pid: Int32)
     case workerStopping(IncarnationID, pid: Int32, Reason)
+    /// It is to be replaced, for this reason, and works on until its successor is ready.
+    case workerYielding(IncarnationID, pid: Int32, Reason)
     /// It said that it is ending by itself (`STOPPING=1`).
     case workerLeaving(IncarnationID, pid: Int32)
     /// It was silent for longer than its watchdog allows; without a timeout it said itself that it is broken.
@@ -85,6 +89,10 @@ public enum Occurrence: Hashable, Sendable {
     /// A look at a worker's memory that found it below its limit; for the debug log.
     case workerMemoryAlarm(IncarnationID, pid: Int32, MemoryMeasurement, wire: UInt64?)
     case workerMemoryLimit(IncarnationID, pid: Int32, MemoryMeasurement, limit: UInt64)
+    /// It is above its threshold; it is recycled if it still is after this time.
+    case workerMemoryExcess(IncarnationID, pid: Int32, MemoryMeasurement, limit: UInt64, sustain: Duration)
+    /// It stood still for want of memory longer than it may.
+    case workerMemoryPressure(IncarnationID, pid: Int32)
     case workerOOM(IncarnationID, pid: Int32, kills: UInt64, OOMScope, mainKilled: Bool)
     /// The kernel refused it a process or thread, so many times until now, at its own `pids.max` or one above. Told once of
     /// an incarnation, by the host; nothing is decided on it.
@@ -95,6 +103,8 @@ public enum Occurrence: Hashable, Sendable {
     /// Processes that do not die, or a cgroup that cannot be removed; `attempts` were made.
     case workerStuck(IncarnationID, pid: Int32?, errno: Int32, attempts: Int)
     case workerBackoff(SlotID, delay: Duration, failures: Int)
+    /// The slot gets no further worker, for its last one ended so and its group asks for none then.
+    case workerNotReplaced(SlotID, after: Reason)
     /// A slot's workers finish so fast that they are started ten times a second only. Told once a slot.
     case workerPaced(SlotID)
     case groupFailed(group: Int, GroupFailure)

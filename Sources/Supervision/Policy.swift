@@ -17,6 +17,33 @@ public struct GroupPolicy: Hashable, Codable, Sendable {
         case sergeant
     }
 
+    /// Which ends of a worker are followed by another. A worker that is recycled has not done its work; one that an
+    /// operator restarts is always started again.
+    public enum RestartPolicy: String, Hashable, Codable, Sendable, CaseIterable {
+        /// Every one.
+        case always
+        /// All but a success.
+        case onFailure = "on-failure"
+        /// None.
+        case never
+
+        func replaces(after reason: Reason) -> Bool {
+            switch self {
+            case .always: true
+            case .onFailure: reason.weight != .success
+            case .never: reason == .restart
+            }
+        }
+    }
+
+    /// What becomes of a worker of which the kernel kills a process for its memory.
+    public enum OOMPolicy: String, Hashable, Codable, Sendable, CaseIterable {
+        /// All its processes die at once (`memory.oom.group`).
+        case kill
+        /// The others live on; that of one which is not the main process is told, no more.
+        case `continue`
+    }
+
     /// How many failures within how long a time make the group itself a failure (Erlang's restart intensity).
     public struct Intensity: Hashable, Codable, Sendable {
         /// So many failures are still borne.
@@ -59,6 +86,19 @@ public struct GroupPolicy: Hashable, Codable, Sendable {
     public var watchdog: Duration?
     /// How many slots a rolling restart may have without a ready worker at a time; less than 1 is 1.
     public var maximumUnavailable: Int
+    /// How long a worker lives at most before it is recycled, each up to a fifth shorter, so that a pool is never
+    /// recycled all at once; nil is for ever.
+    public var maximumLifetime: Duration?
+    /// Which ends are followed by another worker.
+    public var restart: RestartPolicy
+    /// A worker that is renewed (its life is over, or a restart was asked for) works on until its successor is ready.
+    public var surges: Bool
+    /// Bytes that the kernel enforces over all workers together (`memory.max` of the group); nil for no such limit.
+    public var groupMemoryMax: UInt64?
+    /// How long a worker may be above ``memoryThreshold`` without a break before it is recycled.
+    public var memorySustain: Duration
+    /// What an OOM kill means.
+    public var oomPolicy: OOMPolicy
 
     /// Takes each part as it is.
     public init(
@@ -66,7 +106,9 @@ public struct GroupPolicy: Hashable, Codable, Sendable {
         stopTimeout: Duration = .seconds(8), startTimeout: Duration? = nil, memoryThreshold: UInt64? = nil,
         memoryMax: UInt64? = nil, backOffInitial: Duration = .milliseconds(200),
         backOffMaximum: Duration = .seconds(30), intensity: Intensity? = nil, minimumReady: Int? = nil,
-        watchdog: Duration? = nil, maximumUnavailable: Int = 1
+        watchdog: Duration? = nil, maximumUnavailable: Int = 1, maximumLifetime: Duration? = nil,
+        restart: RestartPolicy = .always, surges: Bool = false, groupMemoryMax: UInt64? = nil,
+        memorySustain: Duration = .zero, oomPolicy: OOMPolicy = .kill
     ) {
         self.name = name
         self.workers = workers
@@ -82,6 +124,12 @@ public struct GroupPolicy: Hashable, Codable, Sendable {
         self.minimumReady = minimumReady
         self.watchdog = watchdog
         self.maximumUnavailable = maximumUnavailable
+        self.maximumLifetime = maximumLifetime
+        self.restart = restart
+        self.surges = surges
+        self.groupMemoryMax = groupMemoryMax
+        self.memorySustain = memorySustain
+        self.oomPolicy = oomPolicy
     }
 }
 
@@ -118,6 +166,9 @@ public enum Tempo {
     /// In a rolling restart, how long a worker that is ready when started must have run before the next is
     /// replaced: a program that cannot work mostly ends at once.
     public static let rollSettling: Duration = .seconds(1)
+    /// From an OOM kill in a worker whose policy is to go on to the word that its main process was spared: one that was
+    /// not has ended by then.
+    public static let oomSettling: Duration = .seconds(1)
     /// The shared tick while a wire is slid: its first and its longest interval.
     public static let wireTickShortest: Duration = .seconds(1)
     /// The longest.

@@ -8,6 +8,7 @@ public enum Reason: String, Hashable, Codable, Sendable, CaseIterable {
     case crashed
     case oomKilled = "oom_killed"
     case memoryLimit = "memory_limit"
+    case memoryPressure = "memory_pressure"
     case watchdog
     case startTimeout = "start_timeout"
     case startFailed = "start_failed"
@@ -30,7 +31,7 @@ public enum Reason: String, Hashable, Codable, Sendable, CaseIterable {
     public var weight: Weight {
         switch self {
         case .finished, .respawnRequested, .stopRequested: .success
-        case .memoryLimit, .lifetime, .restart, .scaleDown, .shutdown: .recycle
+        case .memoryLimit, .memoryPressure, .lifetime, .restart, .scaleDown, .shutdown: .recycle
         case .failed, .crashed, .oomKilled, .watchdog, .startTimeout, .startFailed: .failure
         }
     }

@@ -8,6 +8,8 @@ package struct Slot: Hashable, Codable, Sendable {
         case turn
         /// For one of too many draining predecessors to end.
         case predecessor
+        /// For nothing: its work is done, or is not to be tried again. Only an operator, or another policy, starts it.
+        case rest(after: Reason)
     }
 
     let id: SlotID
@@ -40,15 +42,32 @@ package struct Slot: Hashable, Codable, Sendable {
         var isReady: Bool
         var isEstablished: Bool
         var needsLook: Bool
+        /// Why it has no worker and gets none.
+        var rest: Reason?
     }
 
     var standing: Standing {
         Standing(
-            isEmpty: current == nil && departing.isEmpty, isReady: current?.phase == .ready,
-            isEstablished: isEstablished, needsLook: needsLook)
+            isEmpty: current == nil && departing.isEmpty, isReady: isReady,
+            isEstablished: isEstablished, needsLook: needsLook, rest: rest)
     }
 
-    var needsLook: Bool { current?.needsLook ?? false }
+    /// Why it has no worker and gets none, where that is so.
+    var rest: Reason? {
+        if case .rest(let reason) = waiting { reason } else { nil }
+    }
+
+    private var isReady: Bool { current?.phase == .ready || departing.contains(where: \.isYielding) }
+
+    /// The one that is to work in it, and one that works on until that one is ready.
+    var working: [Incarnation] {
+        if departing.isEmpty { return current.map { [$0] } ?? [] }
+        return departing.filter(\.isYielding) + (current.map { [$0] } ?? [])
+    }
+
+    var needsLook: Bool {
+        current?.needsLook ?? false || departing.contains { $0.isYielding && $0.needsLook }
+    }
 
     /// The failures in a row that the slot's back-off remembers.
     var failures: Int { backOff.failures }
@@ -63,12 +82,13 @@ package struct Slot: Hashable, Codable, Sendable {
     /// The slot has no worker and none on its way: it may be given one.
     var isVacant: Bool { current == nil && waiting == nil }
 
-    mutating func start(_ context: inout Context) {
+    mutating func start(_ context: inout Context, random: inout SplitMix64) {
         incarnations += 1
         waiting = nil
         lastStart = context.now
         let incarnation = Incarnation(
-            id: IncarnationID(slot: id, number: incarnations), policy: context.policy, predecessor: lastPID)
+            id: IncarnationID(slot: id, number: incarnations), policy: context.policy, predecessor: lastPID,
+            random: &random)
         current = incarnation
         context.act(.start(incarnation.id))
     }
@@ -98,6 +118,11 @@ package struct Slot: Hashable, Codable, Sendable {
         guard earliest > context.now else { return mayReplace() }
         wait(until: earliest, &context)
         return false
+    }
+
+    /// It gets no further worker.
+    mutating func rest(after reason: Reason) {
+        waiting = .rest(after: reason)
     }
 
     private mutating func wait(until instant: Instant, _ context: inout Context) {
@@ -168,6 +193,8 @@ package struct Slot: Hashable, Codable, Sendable {
         var ended: (incarnation: Incarnation, reason: Reason)?
         /// A successor that waited for this may start now.
         var mayStart = false
+        /// The incarnation whose life is over.
+        var expired: IncarnationID?
     }
 
     mutating func handle(_ input: Incarnation.Input, of number: Int, _ context: inout Context) -> Consequences
@@ -203,6 +230,12 @@ package struct Slot: Hashable, Codable, Sendable {
             result.answered = phase.awaitsStart && !incarnation.phase.awaitsStart
             remember(incarnation)
             switch consequence {
+            case .expired:
+                result.expired = incarnation.id
+                current = incarnation
+            case .yielding(let reason):
+                departing.append(incarnation)
+                result.toReplace = (incarnation, reason)
             case .leaving(let reason):
                 if reason.weight == .failure { isEstablished = false }
                 departing.append(incarnation)
@@ -218,6 +251,7 @@ package struct Slot: Hashable, Codable, Sendable {
                 result.isReady = true
                 isEstablished = true
                 current = incarnation
+                stopYielding(&context)
             case .running, nil:
                 current = incarnation
             }
@@ -230,11 +264,22 @@ package struct Slot: Hashable, Codable, Sendable {
             switch consequence {
             case .ended(let reason): result.ended = (incarnation, reason)
             case .gone: departing.remove(at: place)
-            case .leaving, .ready, .running, nil: break
+            case .leaving, .ready, .running, .expired, .yielding, nil: break
             }
             if !incarnation.mayRun { result.mayStart = endPredecessorWait() }
         }
         return result
+    }
+}
+
+extension Slot {
+    /// Its successor is ready.
+    private mutating func stopYielding(_ context: inout Context) {
+        for place in departing.indices {
+            guard departing[place].isYielding, let reason = departing[place].yields else { continue }
+            // That it leaves is what its slot knows already.
+            _ = departing[place].handle(.stop(reason), &context)
+        }
     }
 }
 

@@ -14,19 +14,25 @@ extension Supervision {
         let wanted = 1..<(groups[group].desired + 1)
         let chosen = (slots ?? Array(wanted)).filter { wanted.contains($0) }
         guard slots == nil || !chosen.isEmpty else { return }
+        // Who rests has no worker to be replaced: it is started at once, and waited for.
+        let woken = chosen.filter { groups[group].slots[$0 - 1].rest != nil }
+        // Whose turn it is already waits for a measurement.
+        let waiting = groups[group].surges.filter { $0.reason == .restart }.map(\.id.slot.slot)
+        let working = chosen.filter { !woken.contains($0) && !waiting.contains($0) }
+        defer { for slot in woken { revive(SlotID(group: group, slot: slot), &context) } }
         // Who does not work anyway goes first: that costs nothing, and shows whether a new one would.
         let isReady = { [slots = groups[group].slots] (number: Int) in slots[number - 1].standing.isReady }
-        let ordered = chosen.filter { !isReady($0) } + chosen.filter(isReady)
+        let ordered = working.filter { !isReady($0) } + working.filter(isReady)
         guard groups[group].roll != nil else {
-            groups[group].roll = Roll(ordered)
-            context.report(.rollStarted(group: group, slots: ordered.count))
+            groups[group].roll = Roll(ordered, underWay: woken)
+            context.report(.rollStarted(group: group, slots: chosen.count))
             return
         }
         // Those just renewed are not ready, so to renew them anew costs nothing; they may be why it was asked.
         let underWay = groups[group].roll?.underWay ?? []
-        let atOnce = underWay.filter { chosen.contains($0) && canRenew(group, $0) }
-        groups[group].roll?.join(ordered, atOnce: atOnce)
-        for slot in atOnce { renew(SlotID(group: group, slot: slot), &context) }
+        let atOnce = underWay.filter { working.contains($0) && canRenew(group, $0) }
+        groups[group].roll?.join(ordered, atOnce: atOnce, woken: woken)
+        for slot in atOnce { renew(SlotID(group: group, slot: slot), surging: false, &context) }
     }
 
     /// Lets every roll go as far as it can.
@@ -60,9 +66,14 @@ extension Supervision {
     }
 
     /// Stops the slot's worker and starts its successor; a slot that waits out a back-off waits no longer.
-    private mutating func renew(_ id: SlotID, _ context: inout Context) {
+    private mutating func renew(_ id: SlotID, surging: Bool = true, _ context: inout Context) {
         if let current = slot(id)?.current {
-            change(id, &context) { $0.handle(.stop(.restart), of: current.id.number, &$1) }
+            if surging {
+                renew(current.id, .restart, &context)
+            } else {
+                _ = forgetSurge(of: current.id)
+                demand(.stop(.restart), of: current.id, &context)
+            }
         } else {
             context.policy = groups[id.group].policy
             if tallied(id, { $0.hurry(&context) }) { requestStart(id, &context) }
@@ -80,6 +91,7 @@ extension Supervision {
     /// When the slot's new worker will be known to work, where only time can tell.
     private func settles(_ group: Int, _ slot: Int) -> Instant? {
         guard let current = groups[group].slots[slot - 1].current, current.phase == .ready,
+            !groups[group].surges.contains(where: { $0.id == current.id && $0.reason == .restart }),
             let readyAt = current.readyAt
         else { return nil }
         return current.readiness == .whenReported ? readyAt : readyAt + Tempo.rollSettling
@@ -89,6 +101,11 @@ extension Supervision {
     mutating func noteInRoll(_ incarnation: Incarnation, _ reason: Reason, _ context: inout Context) {
         let id = incarnation.id
         guard let roll = groups[id.group].roll, roll.underWay.contains(id.slot.slot) else { return }
+        if forgetSurge(of: id) {
+            // It went before it was known whether its successor may come first: its turn is still to come.
+            groups[id.group].roll?.putBack(id.slot.slot)
+            return
+        }
         switch reason.weight {
         case .failure: endRoll(id.group, .failed(id, reason), &context)
         // It did its work: that is all a program can show that ends so soon.
@@ -101,6 +118,7 @@ extension Supervision {
     mutating func endRoll(_ group: Int, _ end: Occurrence.RollEnd, _ context: inout Context) {
         if groups[group].roll?.timer != nil { context.act(.cancelTimer(.roll(group: group))) }
         groups[group].roll = nil
+        dropSurges(of: group, .restart)
         context.report(.rollEnded(group: group, end))
     }
 
@@ -131,6 +149,8 @@ extension Supervision {
             groups.append(Group(index: index, policy: empty))
         }
         let before = groups[index].desired
+        let limitsDiffer = groups[index].policy.limitsDiffer(from: policy)
+        let livesDiffer = groups[index].policy.maximumLifetime != policy.maximumLifetime
         groups[index].policy = policy
         groups[index].resize(to: policy.workers, index: index)
         let after = groups[index].desired
@@ -139,21 +159,41 @@ extension Supervision {
         for slot in groups[index].slots.indices.dropFirst(after) {
             retire(SlotID(group: index, slot: slot + 1), &context)
         }
+        if limitsDiffer, !rolls { demandOfWorking(in: index, &context) { _ in .limit } }
+        if livesDiffer, !rolls {
+            dropSurges(of: index, .lifetime)
+            demandOfWorking(in: index, &context) { random in
+                .live(policy.maximumLifetime.map { Lifespan(maximum: $0, random: &random) })
+            }
+        }
         if state == .running {
-            for slot in groups[index].slots.indices.prefix(after).dropFirst(before) {
+            for slot in groups[index].slots.indices.prefix(after)
+            where slot >= before || groups[index].slots[slot].rest.map(policy.restart.replaces) == true {
                 revive(SlotID(group: index, slot: slot + 1), &context)
             }
         }
         if rolls, min(before, after) > 0 { roll(index, Array(1...min(before, after)), &context) }
     }
 
+    /// Workers that go on are held to other limits than they were started with.
+    private mutating func demandOfWorking(
+        in group: Int, _ context: inout Context, _ demand: (inout SplitMix64) -> Incarnation.Demand
+    ) {
+        for slot in groups[group].slots {
+            for worker in slot.working {
+                let demand = demand(&random)
+                change(slot.id, &context) { $0.handle(demand, of: worker.id.number, &$1) }
+            }
+        }
+    }
+
     private mutating func retire(_ id: SlotID, _ context: inout Context) {
         context.policy = groups[id.group].policy
         let consequences = tallied(id) { slot in
             slot.retire(&context)
-            return slot.current.map { slot.handle(.stop(.scaleDown), of: $0.id.number, &context) }
+            return slot.working.map { slot.handle(.stop(.scaleDown), of: $0.id.number, &context) }
         }
-        if let consequences { follow(consequences, id, &context) }
+        for consequences in consequences { follow(consequences, id, &context) }
     }
 
     private mutating func revive(_ id: SlotID, _ context: inout Context) {

@@ -67,6 +67,7 @@ extension Supervision {
                 if case .until(let instant) = slot.waiting { all[.slot(slot.id)] = instant }
                 for incarnation in slot.departing + [slot.current].compactMap(\.self) {
                     all[.incarnation(incarnation.id)] = incarnation.deadline
+                    for (span, end) in incarnation.spans { all[.span(incarnation.id, span)] = end }
                 }
             }
         }

@@ -11,7 +11,7 @@ public struct Supervision: Hashable, Codable, Sendable {
 
     private(set) var state = State.idle
     var groups: [Group]
-    private var random: SplitMix64
+    var random: SplitMix64
     private var wasReady = false
     private var stoppingSince: Instant?
     private var startsInFlight = 0
@@ -76,9 +76,13 @@ public struct Supervision: Hashable, Codable, Sendable {
         case .begin: begin(&context)
         case .incarnation(let id, let input):
             change(id.slot, &context) { $0.handle(input, of: id.number, &$1) }
+        case .groupMeasured(let group, let measurement): decideSurges(group, measurement, &context)
         case .timer(.incarnation(let id)):
             guard let due = slot(id.slot)?[id.number]?.deadline, now >= due else { break }
             change(id.slot, &context) { $0.handle(.deadline, of: id.number, &$1) }
+        case .timer(.span(let id, let span)):
+            guard let due = slot(id.slot)?[id.number]?.spans[span], now >= due else { break }
+            change(id.slot, &context) { $0.handle(.over(span), of: id.number, &$1) }
         case .timer(.slot(let id)): endWait(id, &context)
         case .timer(.wires): look(&context)
         case .timer(.roll(let group)): endSettling(group, &context)
@@ -142,14 +146,25 @@ public struct Supervision: Hashable, Codable, Sendable {
         if let (incarnation, reason) = consequences.toReplace, !isStopping, isWanted(id) {
             noteInRoll(incarnation, reason, &context)
             if reason.weight == .failure { count(group: id.group, &context) }
-            if !isStopping,
-                groups[id.group].slots[id.slot - 1].plan(
-                    after: reason, of: incarnation, &context, random: &random)
-            {
-                requestStart(id, &context)
-            }
+            if !isStopping { succeed(incarnation, after: reason, &context) }
         }
+        if let id = consequences.expired { renew(id, .lifetime, &context) }
         if consequences.mayStart, !isStopping, isWanted(id) { requestStart(id, &context) }
+    }
+
+    private mutating func succeed(_ incarnation: Incarnation, after reason: Reason, _ context: inout Context)
+    {
+        let id = incarnation.id.slot
+        guard groups[id.group].policy.restart.replaces(after: reason) else {
+            tallied(id) { $0.rest(after: reason) }
+            context.report(.workerNotReplaced(id, after: reason))
+            groups[id.group].roll?.drop(id.slot)
+            return
+        }
+        if groups[id.group].slots[id.slot - 1].plan(after: reason, of: incarnation, &context, random: &random)
+        {
+            requestStart(id, &context)
+        }
     }
 
     /// An end that is more than one incarnation's own affair.
@@ -200,7 +215,9 @@ public struct Supervision: Hashable, Codable, Sendable {
     private mutating func start(_ id: SlotID, _ context: inout Context) {
         startsInFlight += 1
         context.policy = groups[id.group].policy
-        tallied(id) { $0.start(&context) }
+        var random = random
+        tallied(id) { $0.start(&context, random: &random) }
+        self.random = random
     }
 
     private mutating func startWaiting(_ context: inout Context) {
@@ -218,8 +235,9 @@ public struct Supervision: Hashable, Codable, Sendable {
         wireInterval = min(wireInterval * 2, Tempo.wireTickLongest)
         for group in groups.indices {
             for slot in groups[group].slots.indices where groups[group].slots[slot].needsLook {
-                guard let current = groups[group].slots[slot].current else { continue }
-                change(current.id.slot, &context) { $0.handle(.look, of: current.id.number, &$1) }
+                for worker in groups[group].slots[slot].working where worker.needsLook {
+                    change(worker.id.slot, &context) { $0.handle(.look, of: worker.id.number, &$1) }
+                }
             }
         }
     }
@@ -279,10 +297,15 @@ public struct Supervision: Hashable, Codable, Sendable {
         }
     }
 
+    /// No slot has a worker, or is to have one again.
+    private mutating func endIfDone(_ context: inout Context) {
+        guard tally.resting > 0, tally.occupied == 0, tally.resting == desired else { return }
+        stop(.done, outcome: tally.restingAfterFailure > 0 ? .failed : .stopped, &context)
+    }
+
     /// What follows from every event alike.
     private mutating func settle(_ context: inout Context) {
-        switch state {
-        case .running:
+        if state == .running {
             rollOn(&context)
             startWaiting(&context)
             setWireTick(&context)
@@ -290,12 +313,12 @@ public struct Supervision: Hashable, Codable, Sendable {
                 wasReady = true
                 context.report(.supervisorReady)
             }
-        case .stopping(let outcome):
-            guard tally.occupied == 0 else { break }
+            endIfDone(&context)
+        }
+        if case .stopping(let outcome) = state, tally.occupied == 0 {
             state = .finished(outcome)
             context.report(.supervisorStopped(outcome))
             context.act(.finish(outcome))
-        case .idle, .finished: break
         }
     }
 }
@@ -305,11 +328,16 @@ struct Tally: Hashable, Codable, Sendable {
     private(set) var occupied = 0
     private(set) var ready = 0
     private(set) var needingLook = 0
+    private(set) var resting = 0
+    private(set) var restingAfterFailure = 0
 
     mutating func move(from before: Slot.Standing, to after: Slot.Standing) {
         occupied += (after.isEmpty ? 0 : 1) - (before.isEmpty ? 0 : 1)
         ready += (after.isReady ? 1 : 0) - (before.isReady ? 1 : 0)
         needingLook += (after.needsLook ? 1 : 0) - (before.needsLook ? 1 : 0)
+        resting += (after.rest == nil ? 0 : 1) - (before.rest == nil ? 0 : 1)
+        restingAfterFailure +=
+            (after.rest?.weight == .failure ? 1 : 0) - (before.rest?.weight == .failure ? 1 : 0)
     }
 }
 

@@ -24,6 +24,11 @@ struct Tripwire: Hashable, Codable, Sendable {
         position = threshold
     }
 
+    /// It is above its threshold and may be for a while: `memory.high` must not hold it back meanwhile.
+    mutating func lift() {
+        position = nil
+    }
+
     /// A wire away from the threshold can be passed by anonymous memory that takes the place of freed cache:
     /// it is looked at on the shared tick.
     var isSlid: Bool { position != threshold }

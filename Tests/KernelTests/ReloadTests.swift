@@ -5,37 +5,88 @@ import Testing
 extension Kernel {
     /// Limits that another configuration brings.
     @Suite(.serialized) struct NewLimits {
-        /// After a reload the kernel has them, and the status tells of them.
+        /// After a reload the kernel has them and the status tells of them, and the worker is the same.
         @Test func areTheKernelsAndTheStatussAfterAReload() throws {
-            let file = "/tmp/sergeantcg-test-\(getpid())-limits.yaml"
-            defer { unlink(file) }
-            func write(_ recycle: Int, _ hard: Int) throws {
-                let descriptor = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-                try #require(descriptor >= 0)
-                close(descriptor)
-                let limits = "max-worker-memory-usage: \(recycle)M, memory-max: \(hard)M"
-                let text = "groups: {a: {command: [\"\(try TestWorker.path())\", sleep], \(limits)}}\n"
-                try #require(TextFile.write(text, to: file) == 0)
-            }
-            try write(32, 64)
-            try supervise(Launch(["--config", file])) { supervisor in
-                try supervisor.waitFor("supervisor_ready")
-                for (number, recycle, hard) in [(1, 32, 64), (2, 48, 96)] {
-                    if number > 1 {
-                        try write(recycle, hard)
-                        supervisor.signal(SIGHUP)
-                        #expect(try supervisor.waitFor("supervisor_reloaded").level == "info")
-                    }
+            try withReloads(["sleep"], (32, 64)) { supervisor, reload in
+                let started = try supervisor.waitFor("worker_started")
+                let leaf = try supervisor.directory(of: started)
+                for (recycle, hard) in [(32, 64), (48, 96), (24, 40)] {
+                    if recycle != 32 { try reload((recycle, hard)) }
                     let client = try ControlCaller(ControlCaller.path(supervisor.name))
                     client.call("GetStatus")
                     let group = try #require(try client.receive()?["parameters"]?["groups"]?[0])
                     let worker = try #require(group["workers"]?[0], "\(group)")
-                    #expect(worker["incarnation"]?.integer == Int64(number))
+                    #expect(worker["incarnation"]?.integer == 1)
                     #expect(worker["memory"]?["limit"]?.integer == Int64(recycle) << 20)
                     #expect(worker["memory"]?["max"]?.integer == Int64(hard) << 20)
-                    let started = try #require(try supervisor.waitFor(number, "worker_started").last)
-                    let leaf = try supervisor.directory(of: started)
-                    #expect(TextFile.read("\(leaf)/memory.max") == "\(hard << 20)\n")
+                    try supervisor.waitUntil("memory.max is \(hard) MiB") {
+                        TextFile.read("\(leaf)/memory.max") == "\(hard << 20)\n"
+                    }
+                    try supervisor.waitUntil("memory.high is \(recycle) MiB") {
+                        TextFile.read("\(leaf)/memory.high") == "\(recycle << 20)\n"
+                    }
+                }
+                #expect(kill(try #require(started.pid), 0) == 0)
+            }
+        }
+
+        /// A worker that is above its new limit already, and will never charge another page, is noticed at once.
+        @Test(arguments: [(32, 400), (100, 128)])
+        func belowWhatIsInUseAreNoticedAtOnce(_ recycle: Int, _ hard: Int) throws {
+            let (first, second) = hard == 400 ? ((200, 400), (recycle, hard)) : ((300, 400), (recycle, hard))
+            try withReloads(["hold", "160M"], first) { supervisor, reload in
+                try supervisor.waitForOutput { $0 == "holding" }
+                try reload(second)
+                let limit = try supervisor.waitFor("worker_memory_limit")
+                #expect(limit.incarnation == 1)
+                let end = try supervisor.waitFor("worker_exited") { $0.incarnation == 1 }
+                #expect(end.reason == "memory_limit")
+            }
+        }
+
+        /// A hard limit below the page cache is put into effect aside of the loop, and no worker dies of it.
+        @Test func belowThePageCacheAreTakenOnWithoutADeath() throws {
+            try withReloads(["stream", try diskDirectory(), "120M", "0M"], (200, 400)) {
+                supervisor, reload in
+                let started = try supervisor.waitFor("worker_started")
+                let leaf = try supervisor.directory(of: started)
+                func current() -> UInt64 {
+                    UInt64((TextFile.read("\(leaf)/memory.current") ?? "0").dropLast()) ?? 0
+                }
+                try supervisor.waitUntil("its page cache is full") { current() > 100 << 20 }
+                try reload((24, 40))
+                try supervisor.waitUntil("memory.max is lowered") {
+                    TextFile.read("\(leaf)/memory.max") == "\(40 << 20)\n" && current() <= 40 << 20
+                }
+                #expect(!supervisor.lines.contains { $0.event == "worker_exited" })
+            }
+        }
+
+        private func withReloads(
+            _ command: [String], _ limits: (Int, Int),
+            _ body: (SupervisorProcess, ((Int, Int)) throws -> Void) throws -> Void
+        ) throws {
+            let file = "/tmp/sergeantcg-test-\(getpid())-limits.yaml"
+            defer { unlink(file) }
+            let words = ([try TestWorker.path()] + command).map { "\"\($0)\"" }.joined(separator: ", ")
+            func write(_ limits: (Int, Int)) throws {
+                let text =
+                    "groups: {a: {command: [\(words)], max-worker-memory-usage: \(limits.0)M, memory-max: \(limits.1)M}}\n"
+                unlink(file)
+                let descriptor = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+                try #require(descriptor >= 0)
+                close(descriptor)
+                try #require(TextFile.write(text, to: file) == 0)
+            }
+            try write(limits)
+            try supervise(Launch(["--config", file])) { supervisor in
+                try supervisor.waitFor("supervisor_ready")
+                var reloads = 0
+                try body(supervisor) { limits in
+                    try write(limits)
+                    supervisor.signal(SIGHUP)
+                    reloads += 1
+                    #expect(try supervisor.waitFor(reloads, "supervisor_reloaded").last?.level == "info")
                 }
             }
         }

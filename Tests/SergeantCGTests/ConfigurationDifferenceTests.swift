@@ -30,7 +30,7 @@ import Testing
 
     @Test func whatAWorkerIsStartedWithRolls() {
         #expect(words([group("a")], [group("a") { $0.program = .command(["/bin/false"]) }]) == ["0 a rolls"])
-        #expect(words([group("a")], [group("a") { $0.limits.memoryMax = 1 << 30 }]) == ["0 a rolls"])
+        #expect(words([group("a")], [group("a") { $0.oomPolicy = .continue }]) == ["0 a rolls"])
         #expect(words([group("a")], [group("a") { $0.environment["A"] = "b" }]) == ["0 a rolls"])
         #expect(words([group("a")], [group("a") { $0.noNewPrivileges = true }]) == ["0 a rolls"])
         #expect(words([group("a") { $0.noNewPrivileges = false }], [group("a")]) == [])
@@ -42,6 +42,11 @@ import Testing
         let gentler = group("a") {
             $0.workers = 5
             $0.stopTimeout = .seconds(60)
+            $0.maximumLifetime = .seconds(3600)
+            $0.restart = .onFailure
+            $0.surges = true
+            $0.memorySustain = .seconds(1)
+            $0.groupMemoryMax = 1 << 31
             $0.backOffInitial = .seconds(1)
         }
         #expect(words([group("a")], [gentler]) == ["0 a"])
@@ -50,7 +55,8 @@ import Testing
     @Test func whatTheKernelChangesOnALivingWorkerDoesNot() {
         let shares = group("a") {
             $0.limits = Limits(
-                pidsMax: 5, cpuMax: 1000, cpuWeight: 1, ioWeight: 1, ioMax: [IOLimit(major: 8, minor: 0)])
+                memoryThreshold: 1 << 29, memoryMax: 1 << 30, swapMax: 0, zswapMax: 0, pidsMax: 5,
+                cpuMax: 1000, cpuWeight: 1, ioWeight: 1, ioMax: [IOLimit(major: 8, minor: 0)])
         }
         #expect(words([group("a")], [shares]) == ["0 a"])
         #expect(words([shares], [group("a")]) == ["0 a"])

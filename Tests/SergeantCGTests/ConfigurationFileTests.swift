@@ -162,7 +162,8 @@ import Testing
         "inherit|prefix|journal|file": "prefix", "auto|text|json|journal": "json",
         "debug|info|warning|error|critical": "error", "true|false": "true",
         "user[:group]": "root:4", "name=soft[:hard]": "nofile=5:6",
-        "CPUs": "0.5", "weight": "7", "limits": "\(disk) rbps=1M",
+        "CPUs": "0.5", "stall/window": "1/2", "kill|continue": "continue",
+        "always|on-failure|never": "never", "weight": "7", "limits": "\(disk) rbps=1M",
     ]
 
     /// Some disk of this machine; any number will do where it shows none.

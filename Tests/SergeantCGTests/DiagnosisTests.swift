@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test func whatIsEnforced() {
-        let memory = ["max-worker-memory-usage", "memory-max", "swap-max"]
+        let memory = ["max-worker-memory-usage", "memory-max", "swap-max", "zswap-max", "memory-pressure"]
         let all = memory + ["pids-max", "cpu-max", "cpu-weight", "io-weight", "io-max"]
         #expect(enforced(facts()) == all)
         #expect(enforced(facts { $0.controllers = ["pids"] }) == ["pids-max"])
@@ -37,7 +37,7 @@ import Testing
         #expect(enforced(facts { $0.root = nil }) == [])
         #expect(enforced(facts { $0.accountsSwap = false }) == all.filter { $0 != "swap-max" })
         let verdicts = Diagnosis(facts(), for: configuration).verdicts
-        #expect(verdicts.map(\.groups) == [[], ["a"], [], ["b"], [], [], [], []])
+        #expect(verdicts.map(\.groups) == [[], ["a"], [], [], [], ["b"], [], [], [], []])
     }
 
     @Test func whatIsAdvised() {

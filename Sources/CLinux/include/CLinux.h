@@ -253,3 +253,17 @@ struct linux_notification_extras {
 // namespace, or 0 where it has none. Returns the datagram's size as far as it fits, or -errno (-EAGAIN: none is there).
 ssize_t linux_receive_notification(int socket, void *buffer, size_t size, pid_t *sender,
                                    struct linux_notification_extras *extras);
+
+// Sets a PSI trigger: opens `name` beneath `directory` and writes `text`. `unprivileged`: try it without CAP_SYS_RESOURCE
+// first. Returns a descriptor, or -errno.
+int linux_open_pressure(int directory, const char *name, const char *text, bool unprivileged);
+
+struct linux_aside_result {
+    uint64_t token;
+    int32_t error;  // errno, or 0
+};
+
+// Writes `text` to `name` beneath `directory` from a thread that lives only for that: some writes to a cgroup take as long
+// as the kernel needs to take memory back. When it is done, a `linux_aside_result` comes out of `report`.
+// Returns 0 or -errno.
+int linux_write_aside(int directory, const char *name, const char *text, int report, uint64_t token);

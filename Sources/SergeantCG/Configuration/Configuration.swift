@@ -104,6 +104,19 @@ public struct GroupConfiguration: Hashable, Codable, Sendable {
     public var backOffMaximum: Duration
     /// When to give the group up; nil is never.
     public var intensity: GroupPolicy.Intensity?
+    /// How long a worker lives at most before it is recycled, each up to a fifth shorter; nil is for ever.
+    public var maximumLifetime: Duration?
+    /// Which ends of a worker are followed by another.
+    public var restart: GroupPolicy.RestartPolicy
+    /// A worker that is renewed works on until its successor is ready, where ``groupMemoryMax`` leaves room for both.
+    public var surges: Bool
+    /// How long a worker may be above its threshold without a break before it is recycled.
+    public var memorySustain: Duration
+    /// What becomes of a worker of which the kernel kills a process for its memory.
+    public var oomPolicy: GroupPolicy.OOMPolicy
+    /// `memory.max` of all workers of the group together, bytes: more, and the kernel kills the largest of them. Nil is
+    /// no limit.
+    public var groupMemoryMax: UInt64?
     /// Added to, or put in place of, what the workers inherit.
     public var environment: [String: String]
     /// Where the workers start; nil is the supervisor's own directory.
@@ -136,7 +149,10 @@ public struct GroupConfiguration: Hashable, Codable, Sendable {
         stopTimeout: Duration = .seconds(8), startTimeout: Duration? = nil,
         notify: Bool = false, watchdog: Duration? = nil, minimumReady: Int? = nil,
         backOffInitial: Duration = .milliseconds(200), backOffMaximum: Duration = .seconds(30),
-        intensity: GroupPolicy.Intensity? = nil, environment: [String: String] = [:],
+        intensity: GroupPolicy.Intensity? = nil, maximumLifetime: Duration? = nil,
+        restart: GroupPolicy.RestartPolicy = .always, surges: Bool = false, memorySustain: Duration = .zero,
+        oomPolicy: GroupPolicy.OOMPolicy = .kill, groupMemoryMax: UInt64? = nil,
+        environment: [String: String] = [:],
         workingDirectory: String? = nil, fileModeMask: UInt32? = nil,
         openFileLimit: OpenFileLimit? = nil, listen: [ListenAddress] = [],
         output: WorkerOutput = .inherit, user: WorkerUser? = nil,
@@ -155,6 +171,12 @@ public struct GroupConfiguration: Hashable, Codable, Sendable {
         self.backOffInitial = backOffInitial
         self.backOffMaximum = backOffMaximum
         self.intensity = intensity
+        self.maximumLifetime = maximumLifetime
+        self.restart = restart
+        self.surges = surges
+        self.memorySustain = memorySustain
+        self.oomPolicy = oomPolicy
+        self.groupMemoryMax = groupMemoryMax
         self.environment = environment
         self.workingDirectory = workingDirectory
         self.fileModeMask = fileModeMask
@@ -205,6 +227,8 @@ public struct GroupConfiguration: Hashable, Codable, Sendable {
             stopTimeout: stopTimeout,
             startTimeout: startTimeout, memoryThreshold: limits.memoryThreshold,
             memoryMax: limits.memoryMax, backOffInitial: backOffInitial, backOffMaximum: backOffMaximum,
-            intensity: intensity, minimumReady: minimumReady, watchdog: watchdog)
+            intensity: intensity, minimumReady: minimumReady, watchdog: watchdog,
+            maximumLifetime: maximumLifetime, restart: restart, surges: surges,
+            groupMemoryMax: groupMemoryMax, memorySustain: memorySustain, oomPolicy: oomPolicy)
     }
 }

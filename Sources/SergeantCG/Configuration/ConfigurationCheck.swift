@@ -94,6 +94,21 @@ extension Configuration {
         }
         if let fault = fault(of: group.limits, word) { return fault }
         if let sentence = fault(of: group.resourceLimits ?? []) { return (Setting.rlimit.name, sentence) }
+        if let least = group.limits.memoryMax ?? group.limits.memoryThreshold,
+            let most = group.groupMemoryMax, most < least
+        {
+            let name = Setting.groupMemoryMax.name
+            return (
+                name, "\(word(name)) (\(most) bytes) is less than what one worker may use (\(least) bytes)"
+            )
+        }
+        if let most = group.groupMemoryMax, most < Self.leastMemory {
+            let name = Setting.groupMemoryMax.name
+            return (
+                name,
+                "\(word(name)) is \(most) bytes: no process can start in less than 1M (0 switches the limit off)"
+            )
+        }
         if group.backOffInitial > group.backOffMaximum {
             let initial = Setting.backoffInitial.name
             let maximum = Setting.backoffMax.name

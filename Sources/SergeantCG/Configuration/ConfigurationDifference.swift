@@ -54,7 +54,12 @@ extension GroupConfiguration {
         same.backOffInitial = other.backOffInitial
         same.backOffMaximum = other.backOffMaximum
         same.intensity = other.intensity
-        same.limits.takeShares(of: other.limits)
+        same.maximumLifetime = other.maximumLifetime
+        same.restart = other.restart
+        same.surges = other.surges
+        same.memorySustain = other.memorySustain
+        same.groupMemoryMax = other.groupMemoryMax
+        same.limits.takeChangeable(of: other.limits)
         return same == other
     }
 }

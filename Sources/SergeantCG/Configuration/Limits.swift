@@ -8,6 +8,10 @@ public struct Limits: Hashable, Codable, Sendable {
     public var memoryMax: UInt64?
     /// `memory.swap.max`, bytes. Nil is 0 where memory is limited, else what the cgroup inherits.
     public var swapMax: UInt64?
+    /// `memory.zswap.max`, bytes of swap that may be held compressed in memory. Nil is what the cgroup inherits.
+    public var zswapMax: UInt64?
+    /// How long a worker may stand still for want of memory before it is recycled.
+    public var memoryPressure: PressureLimit?
     /// `pids.max`, processes and threads.
     public var pidsMax: UInt64?
     /// `cpu.max`, microseconds of CPU time in every ``cpuPeriod``, over all CPUs together.
@@ -25,12 +29,15 @@ public struct Limits: Hashable, Codable, Sendable {
     /// A configuration is checked when a ``Supervisor`` is made of it, not here.
     public init(
         memoryThreshold: UInt64? = nil, memoryMax: UInt64? = nil, swapMax: UInt64? = nil,
-        pidsMax: UInt64? = nil, cpuMax: UInt64? = nil, cpuWeight: UInt64? = nil, ioWeight: UInt64? = nil,
+        zswapMax: UInt64? = nil, memoryPressure: PressureLimit? = nil, pidsMax: UInt64? = nil,
+        cpuMax: UInt64? = nil, cpuWeight: UInt64? = nil, ioWeight: UInt64? = nil,
         ioMax: [IOLimit]? = nil
     ) {
         self.memoryThreshold = memoryThreshold
         self.memoryMax = memoryMax
         self.swapMax = swapMax
+        self.zswapMax = zswapMax
+        self.memoryPressure = memoryPressure
         self.pidsMax = pidsMax
         self.cpuMax = cpuMax
         self.cpuWeight = cpuWeight
@@ -39,10 +46,17 @@ public struct Limits: Hashable, Codable, Sendable {
     }
 
     /// Some limit needs the memory controller.
-    package var needMemory: Bool { memoryThreshold != nil || memoryMax != nil || swapMax != nil }
+    package var needMemory: Bool {
+        memoryThreshold != nil || memoryMax != nil || swapMax != nil || zswapMax != nil
+            || memoryPressure != nil
+    }
 
-    /// Makes these of the other: all but memory's, which the kernel changes on a living worker without harm.
-    package mutating func takeShares(of other: Limits) {
+    /// Makes these of the other: all that is changed on a living worker.
+    package mutating func takeChangeable(of other: Limits) {
+        memoryThreshold = other.memoryThreshold
+        memoryMax = other.memoryMax
+        swapMax = other.swapMax
+        zswapMax = other.zswapMax
         pidsMax = other.pidsMax
         cpuMax = other.cpuMax
         cpuWeight = other.cpuWeight
@@ -63,6 +77,8 @@ public struct Limits: Hashable, Codable, Sendable {
     /// The files that a kernel with the controller may lack all the same, by the options that need them.
     package var optionalFiles: [(setting: Setting, file: String)] {
         var files: [(setting: Setting, file: String)] = []
+        if zswapMax != nil { files.append((.zswapMax, "memory.zswap.max")) }
+        if memoryPressure != nil { files.append((.memoryPressure, "memory.pressure")) }
         if cpuMax != nil { files.append((.cpuMax, "cpu.max")) }
         if ioWeight != nil { files.append((.ioWeight, "io.weight")) }
         if ioMax != nil { files.append((.ioMax, "io.max")) }

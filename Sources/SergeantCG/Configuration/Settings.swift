@@ -1,3 +1,5 @@
+internal import Supervision
+
 /// All options of `run`, each in one place: the command line's flags and the keys of a configuration file are
 /// made from these. A new one is a row here, its name in ``Setting/all``, and a property in `RunOptions`, which
 /// a test holds against each other.
@@ -95,6 +97,35 @@ extension Setting {
         "swap-max", .size, "Swap a worker may use (memory.swap.max); none where memory is limited."
     ) { $0.group.limits.swapMax = $1.bytes }
 
+    package static let zswapMax = group(
+        "zswap-max", .size,
+        "Of its swap, what may be held compressed in memory (memory.zswap.max)."
+    ) { $0.group.limits.zswapMax = $1.bytes }
+
+    package static let memorySustain = group(
+        "memory-sustain", .time,
+        "How long a worker may be above --max-worker-memory-usage without a break before it is recycled.",
+        standard: "0"
+    ) { $0.group.memorySustain = $1 }
+
+    package static let memoryPressure = group(
+        "memory-pressure", .pressure,
+        "Recycle a worker that stands still for want of memory so long within such a time (memory.pressure).",
+        standard: "0, never"
+    ) { $0.group.limits.memoryPressure = $1 }
+
+    package static let oomPolicy = group(
+        "oom-policy", ValueForm<GroupPolicy.OOMPolicy>.oneOfThese,
+        "Where the kernel kills a process of a worker for its memory: kill all of the worker, or go on without it "
+            + "(memory.oom.group).",
+        standard: "kill"
+    ) { $0.group.oomPolicy = $1 }
+
+    package static let groupMemoryMax = group(
+        "group-memory-max", .size,
+        "Of all workers of the group together: more, and the kernel kills the largest (memory.max of the group)."
+    ) { $0.group.groupMemoryMax = $1.limit }
+
     package static let pidsMax = group(
         "pids-max", .count, "Processes and threads a worker may have (pids.max)."
     ) { $0.group.limits.pidsMax = $1.limit }
@@ -139,6 +170,24 @@ extension Setting {
         "Abort a worker that does not say WATCHDOG=1 again within this time; includes --notify.",
         standard: "0, never"
     ) { $0.group.watchdog = $1 == .zero ? nil : $1 }
+
+    package static let maxLifetime = group(
+        "max-lifetime", .time,
+        "Recycle a worker that has lived so long; each lives up to a fifth shorter, so that not all go at once.",
+        standard: "0, for ever"
+    ) { $0.group.maximumLifetime = $1 == .zero ? nil : $1 }
+
+    package static let restart = group(
+        "restart", ValueForm<GroupPolicy.RestartPolicy>.oneOfThese,
+        "Which ends of a worker are followed by another. When none is left to follow, the supervisor ends.",
+        standard: "always"
+    ) { $0.group.restart = $1 }
+
+    package static let surge = group(
+        "surge", .flag,
+        "On a restart, or at the end of its lifetime, a worker works on until its successor is ready, where "
+            + "--group-memory-max leaves room for both."
+    ) { $0.group.surges = $1 }
 
     package static let backoffInitial = group(
         "backoff-initial", .time, "The wait after a first failure; doubled after each further one.",
@@ -201,8 +250,10 @@ extension Setting {
     package static let all: [Setting] = [
         concurrentWorkers, workerModule, workerClass, command, python, env, envFile,
         workingDirectory, umask, user, noNewPrivileges, rlimit, listen, output,
-        maxWorkerMemoryUsage, memoryMax, swapMax, pidsMax, cpuMax, cpuWeight, ioWeight, ioMax,
-        stopSignal, stopTimeout, startTimeout, notify, watchdog, minReady, backoffInitial, backoffMax,
+        maxWorkerMemoryUsage, memorySustain, memoryMax, oomPolicy, memoryPressure, swapMax, zswapMax,
+        groupMemoryMax, pidsMax, cpuMax, cpuWeight, ioWeight, ioMax,
+        maxLifetime, restart, surge, stopSignal, stopTimeout, startTimeout, notify, watchdog, minReady,
+        backoffInitial, backoffMax,
         maxFailures,
         name, cgroup, delegate, control, logFormat, logLevel, legacyExitCodes,
     ]

@@ -249,6 +249,20 @@ extension ValueForm where Value == GroupPolicy.Intensity? {
     }
 }
 
+extension ValueForm where Value == PressureLimit? {
+    package static var pressure: Self {
+        Self("stall/window") { (text) throws(ValueFault) in
+            if Quantity.count(text) == 0 { return nil }
+            guard let limit = PressureLimit(text) else {
+                throw ValueFault(
+                    description:
+                        "it takes a time within a window of 0.5 to 10 seconds, as in 1/2 (0 switches it off)")
+            }
+            return limit
+        }
+    }
+}
+
 extension ValueForm where Value == Int32 {
     package static var signal: Self {
         Self("signal") { (text) throws(ValueFault) in try SignalName.parse(text) }

@@ -20,6 +20,8 @@ package struct Standing: Hashable, Codable, Sendable {
         package var lives: [Life] = []
         /// The number of the last incarnation.
         package var last = 0
+        /// None follows.
+        package var isOver = false
         /// How often an incarnation ended that was not stopped with all others.
         package var ends: [Reason: Int] = [:]
 
@@ -67,6 +69,7 @@ package struct Standing: Hashable, Codable, Sendable {
         case .workerStarted(let id, let pid, _), .workerAdopted(let id, let pid):
             change(id.slot) { place in
                 place.last = id.number
+                place.isOver = false
                 place.lives.append(Life(number: id.number, pid: pid, state: .starting, started: now))
             }
         case .workerReady(let id, _):
@@ -80,6 +83,7 @@ package struct Standing: Hashable, Codable, Sendable {
                 if end.reason != .shutdown { place.ends[end.reason, default: 0] += 1 }
             }
             dropSurplus(id.group)
+        case .workerNotReplaced(let id, _): change(id) { $0.isOver = true }
         case .workerStatus(let id, _, let text): change(id) { $0.status = text }
         case .groupScaled(let group, _, let workers): scale(group, to: workers)
         default: break

@@ -75,7 +75,7 @@ package struct StatusQuestion {
     ) -> StatusReport.Worker {
         StatusReport.Worker(
             worker: names.worker(slot), slot: slot.slot, incarnation: place.last,
-            state: place.last == 0 ? .starting : .waiting, restarts: restarts(place))
+            state: place.isOver ? .ended : place.last == 0 ? .starting : .waiting, restarts: restarts(place))
     }
 
     private static func restarts(_ place: Standing.Place) -> [String: Int] {

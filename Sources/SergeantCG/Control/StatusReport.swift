@@ -12,6 +12,8 @@ package struct StatusReport: Hashable, Sendable, Decodable {
     package enum WorkerState: String, Hashable, Sendable, Codable {
         /// Has no process, and gets one when its back-off or its pace lets it.
         case waiting
+        /// There is none, and none follows.
+        case ended
         case starting, ready, stopping
     }
 

@@ -39,6 +39,8 @@ package struct Diagnosis: Sendable {
             verdict(.memoryMax, "memory.max", { $0.memoryMax != nil }),
             verdict(
                 .swapMax, "memory.swap.max", { $0.swapMax != nil }, unless: facts.accountsSwap == false),
+            verdict(.zswapMax, "memory.zswap.max", { $0.zswapMax != nil }),
+            verdict(.memoryPressure, "memory.pressure", { $0.memoryPressure != nil }),
             verdict(.pidsMax, "pids.max", { $0.pidsMax != nil }),
             verdict(.cpuMax, "cpu.max", { $0.cpuMax != nil }),
             verdict(.cpuWeight, "cpu.weight", { $0.cpuWeight != nil }),

@@ -7,6 +7,8 @@ struct EventLoop: ~Copyable {
         let rawValue: UInt32
         static let readable = Interest(rawValue: LINUX_EPOLLIN)
         static let writable = Interest(rawValue: LINUX_EPOLLOUT)
+        /// Of a pressure trigger: the limit was passed.
+        static let pressure = Interest(rawValue: LINUX_EPOLLPRI)
         /// Of a pidfd. Told once and not again until something changes: the end of a process that is traced shows
         /// at once, but it cannot be reaped before its tracer lets go (ptrace(2)).
         static let ended = Interest(rawValue: LINUX_EPOLLIN | LINUX_EPOLLET)

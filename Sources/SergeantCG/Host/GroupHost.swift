@@ -99,6 +99,37 @@ final class GroupHost {
         return count > 0 && text.prefix(count).elementsEqual("-1000\n".utf8)
     }
 
+    /// Supervision hears of `memory.events`.
+    var watchesMemory: Bool {
+        limits.memoryThreshold != nil || configuration.oomPolicy == .continue && accountsMemory
+    }
+
+    /// Nil where nobody asks.
+    func pressureTrigger(of cgroup: borrowing Cgroup) throws(CgroupError) -> PressureTrigger? {
+        guard let limit = limits.memoryPressure else { return nil }
+        return try PressureTrigger(
+            .memory, of: cgroup, stallMicroseconds: UInt64(limit.stall.microseconds),
+            windowMicroseconds: UInt64(limit.window.microseconds))
+    }
+
+    /// What all workers of the group use together.
+    func measure() throws(CgroupError) -> MemoryMeasurement {
+        try withDirectory { (group) throws(CgroupError) in
+            MemoryMeasurement(
+                current: try group.memoryCurrent(), unreclaimable: try group.memoryStat().unreclaimable)
+        }
+    }
+
+    /// Limits all workers together, where that limit was another.
+    func limitGroup(from before: UInt64?, _ slowWrites: SlowWrites) throws(CgroupError) {
+        guard configuration.groupMemoryMax != before, let directory else { return }
+        if let most = configuration.groupMemoryMax, try directory.cgroup.memoryCurrent() > most {
+            slowWrites.lowerMemoryMax(of: directory.cgroup, to: most, nil)
+        } else {
+            try directory.cgroup.setMemoryMax(Limit(configuration.groupMemoryMax))
+        }
+    }
+
     /// The group's directory, made again where somebody removed it.
     private func withDirectory<Result: ~Copyable>(
         _ body: (borrowing Cgroup) throws(CgroupError) -> Result
@@ -109,6 +140,7 @@ final class GroupHost {
             }
         }
         let made = Directory(try subtree.openGroup(name))
+        if let most = configuration.groupMemoryMax { try made.cgroup.setMemoryMax(.bytes(most)) }
         directory = made
         return try body(made.cgroup)
     }
@@ -139,20 +171,31 @@ final class GroupHost {
     }
 
     private func limit(_ cgroup: borrowing Cgroup, least: UInt64) throws(CgroupError) {
-        if accountsMemory { try cgroup.setOOMGroup(true) }
+        if accountsMemory { try cgroup.setOOMGroup(configuration.oomPolicy == .kill) }
         if let threshold = limits.memoryThreshold { try cgroup.setMemoryHigh(.bytes(max(threshold, least))) }
         if let hard = limits.memoryMax { try cgroup.setMemoryMax(.bytes(max(hard, least))) }
+        try limitSwap(cgroup)
+        try limitShares(cgroup, before: Limits())
+    }
+
+    private func limitSwap(_ cgroup: borrowing Cgroup) throws(CgroupError) {
+        if let bytes = limits.zswapMax { try cgroup.setZswapMax(.bytes(bytes)) }
         if limits.needMemory, limitsSwap {
             do throws(CgroupError) { try cgroup.setSwapMax(.bytes(limits.swapMax ?? 0)) } catch {
                 guard error.errno == ENOENT, limits.swapMax == nil else { throw error }
                 limitsSwap = false
             }
         }
-        try limitShares(cgroup, before: Limits())
     }
 
-    /// Has a worker that runs already, under limits of another configuration, run under these. Memory is left as it is.
+    /// Has a worker that runs already, under limits of another configuration, run under these. What it may hold of memory
+    /// is left as it is: that is looked at first.
     func change(_ cgroup: borrowing Cgroup, from before: Limits) throws(CgroupError) {
+        if limits.swapMax != before.swapMax || limits.needMemory != before.needMemory {
+            try limitSwap(cgroup)
+        }
+        if limits.zswapMax == nil, before.zswapMax != nil { try cgroup.setZswapMax(.max) }
+        if let bytes = limits.zswapMax, bytes != before.zswapMax { try cgroup.setZswapMax(.bytes(bytes)) }
         try limitShares(cgroup, before: before)
     }
 

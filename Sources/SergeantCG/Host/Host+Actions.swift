@@ -14,6 +14,9 @@ extension Host {
         case .kill(let id): kill(id)
         case .watchForEmptiness(let id): watchForEmptiness(id)
         case .measureMemory(let id): measureMemory(id)
+        case .measureGroup(let group): measureGroup(group)
+        case .lowerMemoryMax(let id, let bytes):
+            if let worker = workers[id] { slowWrites.lowerMemoryMax(of: worker.cgroup, to: bytes, id) }
         case .setMemoryHigh(let id, let bytes):
             attempt(id) { (cgroup) throws(CgroupError) in try cgroup.setMemoryHigh(Limit(bytes)) }
         case .setMemoryMax(let id, let bytes):
@@ -36,7 +39,8 @@ extension Host {
             let directory = names.directory(id)
             worker = workers.admit(id, directory, try group.makeCgroup(directory))
             try group.limit(worker.cgroup)
-            if group.limits.memoryThreshold != nil { try watchMemory(worker) }
+            if group.watchesMemory { try watchMemory(worker) }
+            worker.pressure = try group.pressureTrigger(of: worker.cgroup)
         } catch {
             return fail(id, StartFailure(isPermanent: false, sentence: startSentence(id, error.description)))
         }
@@ -103,6 +107,9 @@ extension Host {
             error = loop.add(reports, .readable, token: Self.token(.report, worker.token))
         }
         if error == 0, !worker.awaitsProgram { error = listenToNotifications(of: worker) }
+        if error == 0, let pressure = worker.pressure?.descriptor {
+            error = loop.add(pressure, .pressure, token: Self.token(.pressure, worker.token))
+        }
         if error == 0, worker.awaitsProgram, let pipe {
             error = loop.add(pipe, .readable, token: Self.token(.program, worker.token))
         }
@@ -174,6 +181,15 @@ extension Host {
         }
     }
 
+    func measureGroup(_ index: Int) {
+        // Where it cannot be known, there is no room.
+        var measurement = MemoryMeasurement(current: .max, unreclaimable: .max)
+        do { measurement = try groups[index].measure() } catch {
+            tell(.hostTrouble(nil, sentence: error.description))
+        }
+        events.append(.groupMeasured(index, measurement))
+    }
+
     func remove(_ id: IncarnationID) {
         guard let worker = workers[id] else {
             events.append(.incarnation(id, .removed))
@@ -181,6 +197,7 @@ extension Host {
         }
         if let watch = worker.memoryWatch { unwatch(watch) }
         worker.memoryWatch = nil
+        worker.pressure = nil
         unwatchEmptiness(worker)
         unwatchProcesses(worker)
         do {

@@ -19,7 +19,8 @@ extension Host {
         do {
             worker = workers.admit(id, names.directory(id), try group.openCgroup(stored.directory))
             try group.limitAgain(worker.cgroup)
-            if group.limits.memoryThreshold != nil { try watchMemory(worker) }
+            if group.watchesMemory { try watchMemory(worker) }
+            worker.pressure = try group.pressureTrigger(of: worker.cgroup)
             // At the path that the worker knows.
             if group.notifies { worker.socket = try makeNotifySocket(id) }
         } catch {

@@ -199,6 +199,7 @@ extension Host {
         unwatchProcesses(worker)
         worker.process = nil
         worker.socket = nil
+        worker.pressure = nil
         var exit = Exit(status: status, report: worker.reports?.report)
         worker.reports = nil
         exit.refusals = refusals

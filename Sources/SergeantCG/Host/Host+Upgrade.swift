@@ -73,6 +73,9 @@ extension Host {
         worker.toldNotifyFault = memory.toldNotifyFault
         // A pidfd that is readable already is told of at once: who died meanwhile is noticed.
         if worker.process != nil {
+            do {
+                worker.pressure = try groups[worker.id.group].pressureTrigger(of: worker.cgroup)
+            } catch { trouble(worker.id, error) }
             let error = register(worker)
             guard error == 0 else {
                 throw SupervisorError(

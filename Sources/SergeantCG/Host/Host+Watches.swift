@@ -11,6 +11,12 @@ extension Host {
         watches[watch] = .memory(worker.id)
     }
 
+    /// Once is enough: it goes then, and would tell again in every window.
+    func takePressure(_ worker: Worker) {
+        worker.pressure = nil
+        events.append(.incarnation(worker.id, .pressed))
+    }
+
     func observeMemoryEvents(_ id: IncarnationID, _ observed: Bool) {
         guard let worker = workers[id] else { return }
         if !observed {

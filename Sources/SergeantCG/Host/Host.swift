@@ -11,7 +11,7 @@ final class Host {
 
     enum Source: UInt8 {
         case signal = 1, stopRequest, timer, watcher, observer, part
-        case process, report, program, notification
+        case process, report, program, notification, pressure
     }
 
     enum Timer: Hashable {
@@ -32,6 +32,7 @@ final class Host {
     let observers: [any Observer]
     let buffers: [any BufferedObserver]
     let parts: [any LoopPart]
+    let slowWrites = SlowWrites()
     let sockets: ListeningSockets
     /// Nil for a guest: its program is not ours to replace.
     let upgrade: Upgrade?
@@ -73,7 +74,7 @@ final class Host {
         self.names = names
         self.observers = observers
         // Last, so that at the end of a turn all others have done theirs.
-        self.parts = parts + (upgrade.map { [$0] } ?? [])
+        self.parts = [slowWrites] + parts + (upgrade.map { [$0] } ?? [])
         self.sockets = sockets
         self.upgrade = upgrade
         self.inheritance = inheritance
@@ -163,12 +164,14 @@ final class Host {
         case .report: if let worker = workers.worker(token) { takeReports(worker) }
         case .program: if let worker = workers.worker(token) { takeProgramStatus(worker) }
         case .notification: if let worker = workers.worker(token) { takeNotifications(worker) }
+        case .pressure: if let worker = workers.worker(token) { takePressure(worker) }
         }
     }
 
     // MARK: Groups
 
-    /// The incarnations that live go on as they were started, under the new limits but for memory's.
+    /// The incarnations that live go on as they were started, under the new limits. What decides on their memory follows
+    /// when supervision asks for it.
     func replace(_ group: GroupHost, at index: Int, _ name: Names.Group) {
         if index == groups.count {
             groups.append(group)
@@ -176,6 +179,9 @@ final class Host {
         } else {
             let before = groups[index].limits
             group.takePlace(of: groups[index])
+            do { try group.limitGroup(from: groups[index].configuration.groupMemoryMax, slowWrites) } catch {
+                tell(.hostTrouble(nil, sentence: error.description))
+            }
             groups[index] = group
             for worker in workers.all where worker.id.group == index {
                 attempt(worker.id) { (cgroup) throws(CgroupError) in try group.change(cgroup, from: before) }

@@ -394,7 +394,10 @@ final class Subtree {
     // MARK: Controllers
 
     static func needed(_ configuration: Configuration) -> Controllers {
-        configuration.groups.reduce(into: []) { $0.formUnion($1.limits.controllers) }
+        configuration.groups.reduce(into: []) { needed, group in
+            needed.formUnion(group.limits.controllers)
+            if group.groupMemoryMax != nil { needed.insert(.memory) }
+        }
     }
 
     /// In the hierarchy's real root, above our own subtree: what is missing there is missing for us.

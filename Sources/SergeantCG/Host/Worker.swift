@@ -26,6 +26,8 @@ final class Worker {
     var status: String?
     var toldNotifyFault = false
     var memoryWatch: Int32?
+    /// Tells that it stands still for want of memory; nil where nobody asks, or it was told.
+    var pressure: PressureTrigger?
     var emptinessWatch: Int32?
     var processesWatch: Int32?
     /// What `pids.events` said when it came to us.

@@ -30,6 +30,10 @@ package enum MessageID: String, CaseIterable, Sendable {
     case workerWatchdog = "0a9f0c38f80a4e89bd8dcb6cf5b5dcb8"
     case workerLeaving = "a5892bc732c94c8d8320ac6c685f9676"
     case workerStatus = "f3a94566ac3b493c9e52807c52ef4842"
+    case workerYielding = "6dbabc1834b2436e9fc378597311c5a0"
+    case workerMemoryExcess = "c924054d37ce41418e6aba2dce423a0a"
+    case workerMemoryPressure = "82690c7f7914474cbe138c4ae49f0136"
+    case workerNotReplaced = "f05f83f7d86e4052a9a344b9e72bd3b1"
     // A `worker_exited`, apart by what a person asks about.
     case workerFinished = "c8bfcb5b4eeb49d19aa17d47e3d089b2"
     case workerGone = "fa866cf939cd4f04a67b6ebe0932d802"
@@ -67,7 +71,7 @@ package enum MessageID: String, CaseIterable, Sendable {
         case .failed: self = .workerFailed
         case .crashed: self = .workerCrashed
         case .oomKilled: self = .workerOOMKilled
-        case .memoryLimit: self = .workerRecycled
+        case .memoryLimit, .memoryPressure: self = .workerRecycled
         case .watchdog: self = .workerWatchdogExpired
         case .startTimeout: self = .workerStartTimedOut
         case .startFailed: self = .workerStartFailed
@@ -87,9 +91,12 @@ package enum MessageID: String, CaseIterable, Sendable {
         "worker_adopted": .workerAdopted, "worker_started": .workerStarted, "worker_ready": .workerReady,
         "worker_stopping": .workerStopping,
         "worker_memory_alarm": .workerMemoryAlarm, "worker_memory_limit": .workerMemoryLimit,
+        "worker_yielding": .workerYielding, "worker_memory_excess": .workerMemoryExcess,
+        "worker_memory_pressure": .workerMemoryPressure,
         "worker_oom": .workerOOM, "worker_pids_limit": .workerPidsLimit, "worker_leftovers": .workerLeftovers,
         "worker_stuck": .workerStuck,
-        "worker_backoff": .workerBackoff, "worker_paced": .workerPaced, "worker_watchdog": .workerWatchdog,
+        "worker_backoff": .workerBackoff, "worker_paced": .workerPaced,
+        "worker_not_replaced": .workerNotReplaced, "worker_watchdog": .workerWatchdog,
         "worker_status": .workerStatus, "worker_leaving": .workerLeaving,
         "group_failed": .groupFailed, "group_scaled": .groupScaled, "roll_started": .rollStarted,
         "roll_ended": .rollEnded,

@@ -34,7 +34,7 @@ package struct ServiceStatus: Codable {
 
     private mutating func count(_ end: Occurrence.End, _ message: String) {
         switch end.reason {
-        case .memoryLimit, .lifetime: recycled += 1
+        case .memoryLimit, .memoryPressure, .lifetime: recycled += 1
         case .oomKilled: killedForMemory += 1
         default:
             guard end.reason.weight == .failure else { return }

@@ -66,6 +66,12 @@ extension Record {
             add("cgroup", .text(names.cgroup(id)))
             add("reason", .text(reason.rawValue))
 
+        case .workerYielding(let id, let pid, let reason):
+            self.init(
+                .info, "worker_yielding",
+                "worker(\(pid)) works on until its successor is ready: \(Self.words(for: reason))", id, pid,
+                names)
+            add("reason", .text(reason.rawValue))
         case .workerLeaving(let id, let pid):
             self.init(.info, "worker_leaving", "worker(\(pid)) says that it is ending", id, pid, names)
         case .workerWatchdog(let id, let pid, let timeout):
@@ -91,6 +97,18 @@ extension Record {
                 "worker(\(pid)) exceeded the maximum memory limit: \(memory.unreclaimable)", id, pid, names)
             add(memory)
             add("memory_limit", .unsigned(limit))
+        case .workerMemoryExcess(let id, let pid, let memory, let limit, let sustain):
+            self.init(
+                .info, "worker_memory_excess",
+                "worker(\(pid)) holds \(memory.unreclaimable) bytes, more than its memory limit, which it may for "
+                    + "\(Self.seconds(sustain)) s", id, pid, names)
+            add(memory)
+            add("memory_limit", .unsigned(limit))
+            add("sustain_usec", .integer(sustain.microseconds))
+        case .workerMemoryPressure(let id, let pid):
+            self.init(
+                .warning, "worker_memory_pressure",
+                "worker(\(pid)) stands still for want of memory, longer than it may", id, pid, names)
         case .workerOOM(let id, let pid, let kills, let scope, let mainKilled):
             let whose = scope == .worker ? "its own memory limit" : "a memory limit above its own"
             // Not how many: the victim counts again in the kill of its group.
@@ -133,6 +151,11 @@ extension Record {
                     + "failure\(failures == 1 ? "" : "s") in a row", slot, names)
             add("delay_usec", .integer(delay.microseconds))
             add("failures", .integer(Int64(failures)))
+        case .workerNotReplaced(let slot, let reason):
+            self.init(
+                reason.weight == .failure ? .error : .info, "worker_not_replaced",
+                "\(names.worker(slot)) is not started again: \(reason.rawValue)", slot, names)
+            add("reason", .text(reason.rawValue))
         case .workerPaced(let slot):
             self.init(
                 .warning, "worker_paced",
@@ -258,6 +281,7 @@ extension Record {
     private static func words(for cause: Occurrence.StopCause, _ names: Names) -> String {
         switch cause {
         case .request: "a stop was asked for, triggering a stopping process"
+        case .done: "all workers have ended and none is to follow"
         case .worker(let id): "\(names.worker(id.slot)) has requested to stop, triggering a stopping process"
         case .failure: "the workers cannot go on, triggering a stopping process"
         }
@@ -266,6 +290,7 @@ extension Record {
     private static func words(for reason: Reason) -> String {
         switch reason {
         case .memoryLimit: "it is over its memory limit"
+        case .memoryPressure: "it stands still for want of memory"
         case .shutdown: "the supervisor stops"
         case .startTimeout: "it was not ready in time"
         case .watchdog: "it missed its watchdog"
@@ -300,7 +325,7 @@ extension Record {
             )
         case .failed, .crashed:
             return (.critical, failure(of: end.exit, worker, id, names))
-        case .watchdog, .startTimeout, .lifetime, .restart, .scaleDown:
+        case .watchdog, .startTimeout, .memoryPressure, .lifetime, .restart, .scaleDown:
             return (.info, "\(worker) is gone: \(words(for: end.reason)) (\(how))")
         case .startFailed:
             return (.error, end.failure.map(\.sentence) ?? "\(worker) could not be started")

@@ -84,6 +84,18 @@ package enum Invariant: String, CaseIterable, Sendable {
     case scalesAsAsked
     /// A supervision that was encoded and decoded does what the original does, and names the timers it has set.
     case survivesTransfer
+    /// A worker yields to its successor only where its group surges and its memory has room for both, and only until
+    /// that one is ready.
+    case surgesWithRoom
+    /// A worker may be above its threshold for as long as its group says, and no longer.
+    case sustainKept
+    /// An OOM kill that the main process outlives is told while it lives, and is not the reason of its end.
+    case oomKillsTold
+    /// A worker that lives for its group's longest life, or up to a fifth less, is recycled then, no other is.
+    case livesNoLonger
+    /// A slot whose worker is not to be followed by another has none until that is asked for, and when all rest,
+    /// all ends.
+    case restsWhenDone
     /// The finish comes once, in the step in which nothing is left after a stop, and nothing follows it.
     case finishesOnce
 }

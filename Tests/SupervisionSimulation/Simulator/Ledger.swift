@@ -8,7 +8,7 @@ struct Ledger {
         let number: Int
         let askedAt: Instant
         /// What it was started for.
-        let policy: GroupPolicy
+        var policy: GroupPolicy
         /// The grace of its way out, or of what it left behind, as its group had it then.
         var grace = Duration.zero
         var hasStartTimeout = false
@@ -16,6 +16,16 @@ struct Ledger {
         var predecessor: Int32?
         /// Neither ended nor told to stop.
         var isCurrent = true
+        /// Works on until its successor is ready, for this reason.
+        var yields: Reason?
+        /// It has been above its threshold for as long as it may.
+        var excessIsOver = false
+        /// OOM kills that were told while it lived.
+        var oomKillsTold: UInt64 = 0
+        /// Other limits were told of, and not taken on yet.
+        var awaitsLimits = false
+        /// This step takes them on.
+        var takesLimits = false
         var answered = false
         var pid: Int32?
         var failure: StartFailure?
@@ -42,6 +52,7 @@ struct Ledger {
         /// Said to be stuck, its end is still to be told.
         var isAbandoned = false
         var timer: Instant?
+        var spans: [Span: Instant] = [:]
         var high: UInt64?
         var highBefore: UInt64?
         var counters = MemoryCounters()
@@ -50,6 +61,12 @@ struct Ledger {
         var maxIsBounded = false
 
         var mayRun: Bool { !hasEnded && !isGone }
+        var works: Bool { isCurrent || yields != nil }
+
+        func lifeIsOver(at now: Instant) -> Bool {
+            guard let maximum = policy.maximumLifetime, let startedAt else { return false }
+            return spans[.lifetime] == nil && now >= startedAt + maximum * 4 / 5
+        }
     }
 
     struct SlotAccount {
@@ -62,6 +79,8 @@ struct Ledger {
         var earliest = Instant(nanoseconds: 0)
         var timer: Instant?
         var toldOfPace = false
+        /// Why its last worker has no successor.
+        var rest: Reason?
         var isStaffed = false
         var isReady = false
         /// A worker of it was ready, and none failed since; and as it was counted last.
@@ -80,6 +99,8 @@ struct Ledger {
         var rollTimer: Instant?
         /// When that timer came last.
         var settledUntil = Instant(nanoseconds: 0)
+        /// It is being measured, to learn who may yield.
+        var isBeingMeasured = false
 
         /// How many slots are to hold a worker.
         var wanted: Int { max(policy.workers, 0) }
@@ -95,7 +116,7 @@ struct Ledger {
     /// What an action of this step must still bring.
     struct Dues {
         var oom: Occurrence?
-        var look: IncarnationID?
+        var looks: Set<IncarnationID> = []
         var backOff: [(place: Int, low: Duration, high: Duration, failures: Int)] = []
         var tooManyFailures: Int?
         var cannotRun: IncarnationID?
@@ -168,7 +189,9 @@ struct Ledger {
         for slot in slots {
             all[.slot(slot.id)] = slot.timer
             for life in slot.lives {
-                all[.incarnation(IncarnationID(slot: slot.id, number: life.number))] = life.timer
+                let id = IncarnationID(slot: slot.id, number: life.number)
+                all[.incarnation(id)] = life.timer
+                for (span, end) in life.spans { all[.span(id, span)] = end }
             }
         }
         return all
@@ -205,7 +228,7 @@ struct Ledger {
     private var isAboutAll: Bool {
         switch event {
         case .stop, .kill, .begin: true
-        case .incarnation, .timer, .restart, .configure: dues.stopRequested != nil
+        case .incarnation, .groupMeasured, .timer, .restart, .configure: dues.stopRequested != nil
         }
     }
 
@@ -245,6 +268,9 @@ struct Ledger {
             killRequestedAt = now
             setBound()
         case .restart(let restart): note(restart)
+        case .groupMeasured(let group, _):
+            guard groups.indices.contains(group) else { return false }
+            groups[group].isBeingMeasured = false
         case .configure(let group, let policy, let rolls): note(group, policy, rolls: rolls)
         case .timer(.roll(let group)):
             guard groups.indices.contains(group), let due = groups[group].rollTimer, now >= due else {
@@ -260,6 +286,15 @@ struct Ledger {
             touch(place)
             guard let due = slots[place].timer, now >= due else { return false }
             slots[place].timer = nil
+        case .timer(.span(let id, let span)):
+            guard let (place, index) = find(id) else { return false }
+            touch(place)
+            guard let due = slots[place].lives[index].spans[span], now >= due else { return false }
+            slots[place].lives[index].spans[span] = nil
+            if span == .excess {
+                slots[place].lives[index].excessIsOver = true
+                dues.looks.insert(id)
+            }
         case .timer(.incarnation(let id)):
             guard let (place, index) = find(id) else { return false }
             touch(place)
@@ -274,7 +309,12 @@ struct Ledger {
             if case .removalFailed(let errno) = input {
                 slots[place].lives[index].removalIsRefused = isStopping && Self.refusals.contains(errno)
             }
-            if !wasAnswered, slots[place].lives[index].answered { startsInFlight -= 1 }
+            if !wasAnswered, slots[place].lives[index].answered {
+                startsInFlight -= 1
+                let life = slots[place].lives[index]
+                if life.awaitsLimits, life.isCurrent, life.failure == nil { dues.looks.insert(id) }
+            }
+            if case .measured = input { takeLimits(place, index) }
             if let pid = slots[place].lives[index].pid, id.number >= slots[place].lastPID?.number ?? 0 {
                 slots[place].lastPID = (id.number, pid)
             }
@@ -283,10 +323,20 @@ struct Ledger {
     }
 
     private mutating func expectLook(_ id: IncarnationID, _ life: Life, _ counters: MemoryCounters) {
-        guard life.isCurrent, life.answered, life.policy.memoryThreshold != nil,
+        guard life.works, life.answered, life.policy.memoryThreshold != nil,
             counters.high > life.counters.high || counters.max > life.counters.max
         else { return }
-        dues.look = id
+        dues.looks.insert(id)
+    }
+
+    private mutating func takeLimits(_ place: Int, _ index: Int) {
+        let life = slots[place].lives[index]
+        slots[place].lives[index].takesLimits = life.awaitsLimits && life.works && life.answered
+        guard slots[place].lives[index].takesLimits else { return }
+        let policy = groups[slots[place].id.group].policy
+        slots[place].lives[index].awaitsLimits = false
+        slots[place].lives[index].policy.memoryThreshold = policy.memoryThreshold
+        slots[place].lives[index].policy.memoryMax = policy.memoryMax
     }
 
     private static func note(_ input: Incarnation.Input, at now: Instant, _ life: inout Life) {
@@ -311,7 +361,7 @@ struct Ledger {
             guard life.answered, life.failure == nil, life.exit == nil else { return }
             life.exit = exit
         case .measured(let measurement):
-            guard life.isCurrent, life.answered else { return }
+            guard life.works, life.answered else { return }
             life.measured = measurement
             life.highBefore = life.high
         case .removed:
@@ -325,8 +375,8 @@ struct Ledger {
         case .emptied:
             if life.hasEnded { life.wasEmptied = true }
         case .counters(let counters):
-            if life.isCurrent, life.answered { life.counters = counters }
-        case .ready, .alive, .watchdogInterval, .broken, .extended, .leaving: break
+            if life.works, life.answered { life.counters = counters }
+        case .ready, .pressed, .alive, .watchdogInterval, .broken, .extended, .leaving: break
         }
     }
 }

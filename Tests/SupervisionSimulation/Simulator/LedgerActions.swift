@@ -12,7 +12,18 @@ extension Ledger {
         case .watchForEmptiness(let id): _ = try life(id, action)
         case .measureMemory(let id):
             _ = try life(id, action)
-            if dues.look == id { dues.look = nil }
+            dues.looks.remove(id)
+        case .measureGroup(let group):
+            guard groups.indices.contains(group), groups[group].policy.surges else {
+                throw violation(.surgesWithRoom, "\(action), whose workers do not yield")
+            }
+            groups[group].isBeingMeasured = true
+        case .lowerMemoryMax(let id, let bytes):
+            let (place, index) = try life(id, action)
+            let life = slots[place].lives[index]
+            guard life.takesLimits, life.policy.memoryMax == bytes, bytes < life.measured?.current ?? 0 else {
+                throw violation(.limitsAboveUse, "\(action), which nothing asks for")
+            }
         case .setMemoryHigh(let id, let bytes): try enterLimit(id, bytes, isHigh: true, action)
         case .setMemoryMax(let id, let bytes): try enterLimit(id, bytes, isHigh: false, action)
         case .observeMemoryEvents(let id, let observed):
@@ -65,6 +76,9 @@ extension Ledger {
         }
         startsInFlight += 1
         living += 1
+        if let reason = slots[place].rest {
+            throw violation(.restsWhenDone, "start of \(id) in a slot that rests after \(reason)")
+        }
         slots[place].lastNumber = id.number
         slots[place].lastStart = now
         var life = Life(number: id.number, askedAt: now, policy: groups[id.group].policy)
@@ -136,6 +150,9 @@ extension Ledger {
         }
         if isHigh {
             slots[place].lives[index].high = bytes
+        } else if slots[place].lives[index].takesLimits, slots[place].lives[index].works {
+            guard bytes == slots[place].lives[index].policy.memoryMax || slots[place].lives[index].high == nil
+            else { throw violation(.limitsAboveUse, "\(action), which is not its limit") }
         } else if slots[place].lives[index].high != nil || slots[place].lives[index].signalledAt != nil {
             throw violation(.drainOrder, "\(action) not between lifting memory.high and the stop signal")
         } else if let maximum = slots[place].lives[index].policy.memoryMax, bytes ?? .max > maximum {
@@ -180,6 +197,37 @@ extension Ledger {
         case .incarnation(let id):
             let (place, index) = try life(id, .setTimer(timer, instant))
             slots[place].lives[index].timer = instant
+        case .span(let id, let span):
+            let (place, index) = try life(id, .setTimer(timer, instant))
+            try checkSpan(span, of: slots[place].lives[index], id, instant)
+            slots[place].lives[index].spans[span] = instant
+        }
+    }
+
+    /// A life ends at its group's longest, or up to a fifth sooner; one that is over already, within that fifth.
+    private func checkSpan(
+        _ span: Span, of life: Life, _ id: IncarnationID, _ instant: Instant
+    ) throws(Violation) {
+        switch span {
+        case .lifetime: break
+        case .excess:
+            guard instant == now + groups[id.group].policy.memorySustain, life.works else {
+                throw violation(.sustainKept, "\(id) may be above its limit until \(instant)")
+            }
+            return
+        case .oom:
+            guard instant == now + .seconds(1), life.works, life.policy.oomPolicy == .continue else {
+                throw violation(.oomKillsTold, "an OOM kill of \(id) is to be told at \(instant)")
+            }
+            return
+        }
+        guard let maximum = life.policy.maximumLifetime, let start = life.startedAt else {
+            throw violation(.livesNoLonger, "the life of \(id) is to end, though nothing limits it")
+        }
+        let latest = max(start + maximum, now + maximum / 5)
+        let earliest = max(start + maximum * 4 / 5, now)
+        guard instant >= earliest, instant <= latest else {
+            throw violation(.livesNoLonger, "the life of \(id) is to end at \(instant), not \(latest)")
         }
     }
 
@@ -196,6 +244,10 @@ extension Ledger {
             guard let (place, index) = find(id) else { return }
             touch(place)
             slots[place].lives[index].timer = nil
+        case .span(let id, let span):
+            guard let (place, index) = find(id) else { return }
+            touch(place)
+            slots[place].lives[index].spans[span] = nil
         }
     }
 
@@ -207,7 +259,7 @@ extension Ledger {
         hasFinished = true
     }
 
-    private var goneInThisStep: Int {
+    var goneInThisStep: Int {
         slots.reduce(0) { $0 + $1.lives.count(where: \.isGone) }
     }
 }

@@ -11,7 +11,7 @@ extension Ledger {
         if let due = dues.rollFailed.first, !isStopping {
             throw violation(.rollStopsAtFailure, "the roll of group \(due.key) goes on after \(due.value)")
         }
-        if let id = dues.look { throw violation(.alarmsHeard, "nobody looks at \(id) after an alarm") }
+        if let id = dues.looks.first { throw violation(.alarmsHeard, "nobody looks at \(id) after an alarm") }
         if let oom = dues.oom { throw violation(.endIsTrue, "\(oom) is told without an end") }
         if let count = dues.tooManyFailures {
             throw violation(.intensityKept, "\(count) failures within the window, and the group goes on")
@@ -58,9 +58,10 @@ extension Ledger {
         let isWanted = isWanted(slots[place].id)
         let isStaffed =
             !isWanted || current != nil || slots[place].timer != nil || mayRun >= Tempo.drainingPerSlot
+            || slots[place].rest != nil
         unstaffed += (isStaffed ? 0 : 1) - (slots[place].isStaffed ? 0 : 1)
         slots[place].isStaffed = isStaffed
-        let isReady = current?.readyAt != nil
+        let isReady = current?.readyAt != nil || slots[place].lives.contains { $0.yields != nil }
         let group = slots[place].id.group
         if slots[place].isEstablished != slots[place].isCounted {
             groups[group].established += slots[place].isEstablished ? 1 : -1
@@ -68,9 +69,11 @@ extension Ledger {
         }
         if isReady != slots[place].isReady { groups[group].readySlots += isReady ? 1 : -1 }
         slots[place].isReady = isReady
-        let threshold = current?.policy.memoryThreshold
-        let isSlid = current.map { threshold != nil && $0.answered && ($0.high != threshold || !$0.observed) }
-        let slid = isSlid == true ? 1 : 0
+        let isSlid = slots[place].lives.contains {
+            guard $0.works, $0.answered, let threshold = $0.policy.memoryThreshold else { return false }
+            return $0.high != threshold || !$0.observed
+        }
+        let slid = isSlid ? 1 : 0
         slidWires += slid - slots[place].slid
         slots[place].slid = slid
     }
@@ -84,6 +87,9 @@ extension Ledger {
             throw violation(.endsOnce, "the start of \(id) is not told")
         }
         if life.hasEnded {
+            if let span = life.spans.first {
+                throw violation(.timersCleared, "\(id) has ended, and \(span.key) runs on")
+            }
             if !life.isGone, !life.removalAsked, life.timer == nil {
                 throw violation(.nothingForgotten, "\(id) is neither being removed nor awaited")
             }
@@ -98,6 +104,10 @@ extension Ledger {
             return
         }
         if life.isCurrent { return try checkCurrent(life, id) }
+        if life.yields != nil { return try checkYielding(life, id, at: place) }
+        if let span = life.spans.first {
+            throw violation(.timersCleared, "\(id) leaves, and \(span.key) runs on")
+        }
         if life.timer == nil { throw violation(.nothingForgotten, "\(id) leaves without a deadline") }
         if life.answered, life.signalledAt == nil, life.kills == 0 {
             throw violation(.stopReachesAll, "\(id) does not learn that it is to stop")
@@ -120,6 +130,28 @@ extension Ledger {
         }
     }
 
+    private func checkYielding(_ life: Life, _ id: IncarnationID, at place: Int) throws(Violation) {
+        if isStopping { throw violation(.stopReachesAll, "\(id) works on after the stop") }
+        if !isWanted(id.slot) {
+            throw violation(.scalesAsAsked, "\(id) works on in a slot that was scaled down")
+        }
+        if slots[place].lives.last(where: \.isCurrent)?.readyAt != nil {
+            throw violation(.surgesWithRoom, "\(id) works on beside its ready successor")
+        }
+        try checkMemory(life, id)
+    }
+
+    private func checkMemory(_ life: Life, _ id: IncarnationID) throws(Violation) {
+        if life.policy.oomPolicy == .continue, life.counters.oomKill > life.oomKillsTold,
+            life.spans[.oom] == nil
+        {
+            throw violation(.oomKillsTold, "an OOM kill of \(id) is never told")
+        }
+        if case .incarnation(id, .measured(let measurement)) = event {
+            try checkWire(life, id, measurement, life.policy)
+        }
+    }
+
     private func checkCurrent(_ life: Life, _ id: IncarnationID) throws(Violation) {
         let policy = life.policy
         if !isWanted(id.slot) {
@@ -130,21 +162,25 @@ extension Ledger {
         if policy.readiness == .whenStarted || event == .incarnation(id, .ready), life.readyAt == nil {
             throw violation(.readiness, "\(id) is ready, and nobody is told")
         }
+        if life.policy.maximumLifetime != nil, life.spans[.lifetime] == nil,
+            !groups[id.group].isBeingMeasured
+        {
+            throw violation(.livesNoLonger, "\(id) lives on for ever, or past its end")
+        }
         if life.readyAt != nil, life.timer != nil {
             throw violation(.timersCleared, "\(id) is ready and has a deadline")
         }
         if life.readyAt == nil, life.hasStartTimeout, life.timer == nil {
             throw violation(.nothingForgotten, "\(id) may take for ever to be ready")
         }
-        if case .incarnation(id, .measured(let measurement)) = event {
-            try checkWire(life, id, measurement, policy)
-        }
+        try checkMemory(life, id)
     }
 
     private func checkWire(
         _ life: Life, _ id: IncarnationID, _ measurement: MemoryMeasurement, _ policy: GroupPolicy
     ) throws(Violation) {
         guard let threshold = policy.memoryThreshold else { return }
+        if life.spans[.excess] != nil { return }
         guard measurement.unreclaimable <= threshold else {
             throw violation(.recyclesAtLimit, "\(id) works on with \(measurement), threshold \(threshold)")
         }
@@ -187,6 +223,7 @@ extension Ledger {
         if slidWires == 0, wiresTimer != nil {
             throw violation(.slidWireWatched, "the tick is set, and no wire is slid")
         }
+        if endOfWork != nil { throw violation(.restsWhenDone, "all is done, and it does not end") }
         try checkRolls()
         let areReady = groups.allSatisfy {
             $0.established >= min($0.policy.minimumReady ?? $0.wanted, $0.wanted)
@@ -197,6 +234,17 @@ extension Ledger {
         if dues.supervisorReady, !areReady {
             throw violation(.readiness, "the supervisor says ready with \(groups.map(\.established)) ready")
         }
+    }
+
+    /// How all ends, where every slot rests and nothing is left; nil where that is not so.
+    var endOfWork: Outcome? {
+        guard hasBegun, living == goneInThisStep else { return nil }
+        var end: Outcome?
+        for slot in slots where isWanted(slot.id) {
+            guard let reason = slot.rest else { return nil }
+            end = end == .failed || Self.isFailure(reason) ? .failed : .stopped
+        }
+        return end
     }
 
     /// Works out when all must have ended, even if no worker ever obeys or dies.

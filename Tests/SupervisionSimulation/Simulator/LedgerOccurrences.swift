@@ -20,6 +20,7 @@ extension Ledger {
         case .workerAdopted(let id, let pid): try enterAdopted(id, pid)
         case .workerReady(let id, let pid): try enterReady(id, pid)
         case .workerStopping(let id, _, let reason): try enterStopping(id, reason)
+        case .workerYielding(let id, _, let reason): try enterYielding(id, reason)
         case .workerMemoryLimit(let id, _, let measurement, let limit):
             guard measurement.unreclaimable > limit - limit / 32 else {
                 throw violation(.recyclesAtLimit, "\(id) said to be above \(limit) with \(measurement)")
@@ -32,6 +33,10 @@ extension Ledger {
                 throw violation(.paced, "slot \(id) is said to be paced a second time")
             }
             slots[place].toldOfPace = true
+        case .workerNotReplaced(let id, let reason):
+            guard let place = layout.place(of: id), slots[place].rest == reason else {
+                throw violation(.restsWhenDone, "slot \(id) is said to rest after \(reason), and should not")
+            }
         case .groupFailed(let group, let failure): try enterGroupFailure(group, failure)
         case .groupScaled(let group, let before, let after):
             guard let due = dues.scaled, due == (group, before, after) else {
@@ -43,9 +48,18 @@ extension Ledger {
                 throw violation(.rollsEach, "\(occurrence), which nothing asked for")
             }
         case .rollEnded(let group, let end): try enterRollEnd(group, end)
-        case .workerOOM: dues.oom = occurrence
+        case .workerOOM(let id, _, let kills, _, let mainKilled):
+            guard event == .timer(.span(id, .oom)) else {
+                dues.oom = occurrence
+                break
+            }
+            let (place, index) = try known(id, .oomKillsTold)
+            guard kills == slots[place].lives[index].counters.oomKill, !mainKilled else {
+                throw violation(.oomKillsTold, "\(occurrence), with \(slots[place].lives[index].counters)")
+            }
+            slots[place].lives[index].oomKillsTold = kills
         case .supervisorStarted, .workerLeaving, .workerWatchdog, .workerStatus, .workerMemoryAlarm,
-            .workerPidsLimit,
+            .workerMemoryExcess, .workerMemoryPressure, .workerPidsLimit,
             .workerLeftovers, .hostTrouble, .hostNotice, .supervisorReloading, .supervisorUpgraded,
             .supervisorUpgradeRefused,
             .supervisorReloaded,
@@ -117,16 +131,60 @@ extension Ledger {
 
     // MARK: The way out
 
+    private mutating func enterYielding(_ id: IncarnationID, _ reason: Reason) throws(Violation) {
+        let (place, index) = try known(id, .surgesWithRoom)
+        let life = slots[place].lives[index]
+        let policy = groups[id.group].policy
+        guard policy.surges, life.isCurrent, life.readyAt != nil, life.yields == nil else {
+            throw violation(.surgesWithRoom, "\(id) is said to yield, and should not")
+        }
+        if policy.groupMemoryMax != nil {
+            guard case .groupMeasured(id.group, let used) = event, hasRoom(id.group, used) else {
+                throw violation(.surgesWithRoom, "\(id) yields without room for its successor")
+            }
+        }
+        switch (reason, event) {
+        case (.restart, _): try enterRenewal(id)
+        case (.lifetime, .timer(.span(let due, .lifetime))) where due == id: break
+        case (.lifetime, .groupMeasured(let group, _)) where group == id.group && life.lifeIsOver(at: now):
+            break
+        default: throw violation(.rightReason, "\(id) is said to yield for \(reason) at \(event)")
+        }
+        leave(place, index, reason)
+        slots[place].lives[index].leftAt = nil
+        slots[place].lives[index].yields = reason
+    }
+
+    /// One worker more, at its limit, fits beside what is in use and those that just begin.
+    private func hasRoom(_ group: Int, _ used: MemoryMeasurement) -> Bool {
+        let policy = groups[group].policy
+        guard let most = policy.groupMemoryMax, used.unreclaimable <= most else { return false }
+        var beginning: UInt64 = 1
+        for place in slots.indices where slots[place].id.group == group {
+            beginning += UInt64(slots[place].lives.count { $0.yields != nil })
+        }
+        guard let need = policy.memoryMax ?? policy.memoryThreshold else { return true }
+        return need * beginning <= most - used.unreclaimable
+    }
+
     private mutating func enterStopping(_ id: IncarnationID, _ reason: Reason) throws(Violation) {
         let (place, index) = try known(id, .rightReason)
         let life = slots[place].lives[index]
         let isRight: Bool
         switch (reason, event) {
         case (.shutdown, _): isRight = isStopping
-        case (.memoryLimit, .incarnation(let told, .measured)): isRight = told == id && life.isCurrent
+        case (.memoryLimit, .incarnation(let told, .measured)): isRight = told == id && life.works
+        case (.memoryPressure, .incarnation(let told, .pressed)): isRight = told == id && life.works
+        case (life.yields, .incarnation(let told, .ready)), (life.yields, .incarnation(let told, .started)),
+            (life.yields, .incarnation(let told, .adopted)):
+            isRight = told.slot == id.slot && slots[place].lives.last?.readyAt != nil
+        case (.watchdog, _): isRight = false
         case (.startTimeout, .timer(.incarnation(let due))):
             isRight = due == id && life.isCurrent && life.readyAt == nil
-        case (.scaleDown, .configure): isRight = life.isCurrent && !isWanted(id.slot)
+        case (.lifetime, .timer(.span(let due, .lifetime))): isRight = due == id && life.isCurrent
+        case (.lifetime, .groupMeasured(let group, _)):
+            isRight = group == id.group && life.isCurrent && life.lifeIsOver(at: now)
+        case (.scaleDown, .configure): isRight = life.works && !isWanted(id.slot)
         case (.scaleDown, _): isRight = life.cause == .scaleDown
         case (.restart, _):
             isRight = life.isCurrent
@@ -136,7 +194,14 @@ extension Ledger {
         guard isRight, life.cause == nil || life.cause == reason else {
             throw violation(.rightReason, "\(id) is said to stop for \(reason) at \(event)")
         }
+        if reason == .memoryLimit, !life.takesLimits, !life.excessIsOver,
+            groups[id.group].policy.memorySustain > .zero
+        {
+            throw violation(.sustainKept, "\(id) is recycled before it was above its limit for so long")
+        }
         slots[place].lives[index].cause = reason
+        if life.yields != nil { slots[place].lives[index].leftAt = now }
+        slots[place].lives[index].yields = nil
         if life.isCurrent { leave(place, index, reason) }
     }
 
@@ -159,6 +224,7 @@ extension Ledger {
         }
         if end.exit == nil, end.failure == nil { try giveUp(id, life, isStopping) }
         slots[place].lives[index].hasEnded = true
+        slots[place].lives[index].yields = nil
         slots[place].lives[index].isGone = life.isAbandoned
         let cannotRun = life.failure?.isPermanent ?? life.exit?.report?.cannotLoad ?? false
         if !isStopping {
@@ -197,7 +263,9 @@ extension Ledger {
 
     /// What is to be told of processes that the kernel killed for memory.
     private static func oom(of life: Life, _ id: IncarnationID) -> Occurrence? {
-        guard let pid = life.pid, let exit = life.exit, let memory = exit.memory, memory.oomKill > 0 else {
+        guard let pid = life.pid, let exit = life.exit, let memory = exit.memory,
+            memory.oomKill > life.oomKillsTold
+        else {
             return nil
         }
         return .workerOOM(
@@ -227,7 +295,8 @@ extension Ledger {
                 byStatus
             }
         let isFailure = told == .failed || told == .crashed
-        return isFailure && exit.memory.map { $0.oomKill > 0 } == true ? .oomKilled : told
+        let isOOM = exit.memory.map { $0.oomKill > life.oomKillsTold } == true
+        return isFailure && isOOM ? .oomKilled : told
     }
 
     /// The slot's working incarnation leaves: what its successor must wait for, worked out anew.
@@ -247,6 +316,12 @@ extension Ledger {
                 dues.tooManyFailures = groups[group].failures.count
                 return
             }
+        }
+        guard replaces(reason, policy.restart) else {
+            slots[place].rest = reason
+            groups[group].roll?.pending.remove(slots[place].id.slot)
+            groups[group].roll?.underWay.remove(slots[place].id.slot)
+            return
         }
         let healthy = slots[place].lives[index].readyAt.map { now - $0 >= .seconds(10) } ?? false
         switch reason {
@@ -269,6 +344,15 @@ extension Ledger {
         switch reason {
         case .failed, .crashed, .oomKilled, .watchdog, .startTimeout, .startFailed: true
         default: false
+        }
+    }
+
+    /// What ended is followed by another.
+    func replaces(_ reason: Reason, _ restart: GroupPolicy.RestartPolicy) -> Bool {
+        switch (restart, reason) {
+        case (.always, _), (_, .restart): true
+        case (.never, _), (_, .finished), (_, .respawnRequested), (_, .stopRequested): false
+        case (.onFailure, _): true
         }
     }
 
@@ -320,6 +404,11 @@ extension Ledger {
                 throw violation(.finishesOnce, "a requested stop is told at \(event)")
             }
             outcome = .stopped
+        case .done:
+            guard let end = endOfWork else {
+                throw violation(.restsWhenDone, "all is said to be done, and is not")
+            }
+            outcome = end
         case .worker(let id):
             guard dues.stopRequested == id else {
                 throw violation(.finishesOnce, "\(id) is said to have asked for the stop")
@@ -337,7 +426,8 @@ extension Ledger {
         }
         dues.backOff.removeAll()
         for place in slots.indices {
-            for index in slots[place].lives.indices where slots[place].lives[index].isCurrent {
+            for index in slots[place].lives.indices where slots[place].lives[index].works {
+                slots[place].lives[index].yields = nil
                 slots[place].lives[index].isCurrent = false
                 slots[place].lives[index].leftAt = now
                 slots[place].lives[index].grace = groups[slots[place].id.group].policy.stopTimeout

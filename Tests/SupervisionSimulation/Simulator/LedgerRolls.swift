@@ -16,12 +16,23 @@ extension Ledger {
         guard hasBegun, !isStopping, groups.indices.contains(group) else { return }
         if let slot, slot < 1 || slot > groups[group].wanted { return }
         let chosen = slot.map { [$0] } ?? Array(1..<((wanted ?? groups[group].wanted) + 1))
+        let woken = chosen.filter { wake(SlotID(group: group, slot: $0)) }
         if groups[group].roll == nil {
-            groups[group].roll = RollAccount(pending: Set(chosen))
+            groups[group].roll = RollAccount(pending: [])
             dues.rollStarted[group] = chosen.count
-        } else {
-            groups[group].roll?.pending.formUnion(chosen)
         }
+        groups[group].roll?.pending.formUnion(Set(chosen).subtracting(woken))
+        groups[group].roll?.underWay.formUnion(woken)
+    }
+
+    /// A slot that rests is to have a worker again.
+    private mutating func wake(_ id: SlotID) -> Bool {
+        guard let place = layout.place(of: id), slots[place].rest != nil else { return false }
+        touch(place)
+        slots[place].rest = nil
+        slots[place].earliest = now
+        slots[place].failures = 0
+        return true
     }
 
     mutating func note(_ group: Int, _ policy: GroupPolicy, rolls: Bool) {
@@ -33,16 +44,25 @@ extension Ledger {
         }
         longestGrace = max(longestGrace, policy.stopTimeout)
         let before = groups[group].wanted
+        let old = groups[group].policy
         groups[group].policy = policy
         let after = groups[group].wanted
         if before != after { dues.scaled = (group, before, after) }
         for slot in 1..<(layout.sizes[group] + 1) {
             guard let place = layout.place(of: SlotID(group: group, slot: slot)) else { continue }
             touch(place)
-            if slot > after { slots[place].isEstablished = false }
-            if slot > before, slot <= after {
+            if slot > after {
+                slots[place].isEstablished = false
+                slots[place].rest = nil
+            }
+            let wakes = slots[place].rest.map { replaces($0, policy.restart) } ?? false
+            if slot <= after, slot > before || wakes {
                 slots[place].earliest = now
                 slots[place].failures = 0
+                slots[place].rest = nil
+            }
+            if !rolls {
+                noteChanges(from: old, to: policy, at: place)
             }
             guard slot > after, let index = slots[place].lives.lastIndex(where: \.isCurrent),
                 !slots[place].lives[index].answered
@@ -60,6 +80,23 @@ extension Ledger {
         if rolls, min(before, after) > 0 { expectRoll(group, nil, of: min(before, after)) }
     }
 
+    /// Workers that live on take on other limits, and another longest life.
+    private mutating func noteChanges(from old: GroupPolicy, to new: GroupPolicy, at place: Int) {
+        for index in slots[place].lives.indices where slots[place].lives[index].works {
+            let life = slots[place].lives[index]
+            if old.maximumLifetime != new.maximumLifetime {
+                slots[place].lives[index].policy.maximumLifetime = new.maximumLifetime
+            }
+            guard old.memoryThreshold != new.memoryThreshold || old.memoryMax != new.memoryMax,
+                isWanted(slots[place].id)
+            else { continue }
+            slots[place].lives[index].awaitsLimits = true
+            if life.answered {
+                dues.looks.insert(IncarnationID(slot: slots[place].id, number: life.number))
+            }
+        }
+    }
+
     // MARK: What was done
 
     /// A worker is stopped so that its slot is renewed.
@@ -75,8 +112,10 @@ extension Ledger {
     private mutating func renew(_ id: SlotID) throws(Violation) {
         let underWay = groups[id.group].roll?.underWay.filter { !works(id.group, $0) } ?? Set<Int>()
         let others = underWay.subtracting([id.slot])
+        // Its turn came when the measurement was asked for.
+        let waited = if case .groupMeasured = event { true } else { false }
         guard
-            others.count < max(groups[id.group].policy.maximumUnavailable, 1)
+            waited || others.count < max(groups[id.group].policy.maximumUnavailable, 1)
                 || underWay.contains(id.slot)
         else {
             throw violation(.rollsInTurn, "slot \(id) is renewed while \(others.sorted()) just are")
@@ -157,10 +196,15 @@ extension Ledger {
             if roll.pending.isEmpty, roll.underWay.isEmpty {
                 throw violation(.rollGoesOn, "a roll of group \(group) has nothing left and does not end")
             }
-            if roll.underWay.contains(where: { settles(group, $0) != nil }), groups[group].rollTimer == nil {
+            if !groups[group].isBeingMeasured, groups[group].rollTimer == nil,
+                roll.underWay.contains(where: { settles(group, $0) != nil })
+            {
                 throw violation(.nothingForgotten, "a roll of group \(group) waits without a timer")
             }
-            guard roll.underWay.count < max(groups[group].policy.maximumUnavailable, 1) else { continue }
+            // Who waits to learn whether it may yield has its turn already.
+            guard !groups[group].isBeingMeasured,
+                roll.underWay.count < max(groups[group].policy.maximumUnavailable, 1)
+            else { continue }
             let next = roll.pending.first { !roll.underWay.contains($0) && canBeRenewed(group, $0) }
             if let next {
                 throw violation(.rollGoesOn, "slot \(next) of group \(group) could be renewed, and is not")

@@ -10,6 +10,7 @@ struct ModelHost {
         case answerEmptiness(IncarnationID)
         case answerRemoval(IncarnationID)
         case answerMeasurement(IncarnationID)
+        case answerGroupMeasurement(Int)
         case useMemory(IncarnationID)
         case timer(TimerID, generation: Int)
     }
@@ -17,7 +18,7 @@ struct ModelHost {
     /// A cgroup and what runs in it.
     struct Cgroup {
         let number: Int
-        let policy: GroupPolicy
+        var policy: GroupPolicy
         var pid: Int32?
         var isAnswered = false
         var isRunning = false
@@ -30,6 +31,7 @@ struct ModelHost {
         var wasKilled = false
         var awaitsEmptiness = false
         var timer = 0
+        var spanTimers: [Span: Int] = [:]
         var counters = MemoryCounters()
         var memory = MemoryMeasurement(current: 8 << 20, unreclaimable: 6 << 20)
         var presses = false
@@ -80,8 +82,17 @@ struct ModelHost {
 
     /// The workers of a group are started as the newest policy says.
     mutating func note(_ event: Event) {
-        guard case .configure(let group, let policy, _) = event, group <= policies.count else { return }
+        guard case .configure(let group, let policy, let rolls) = event, group <= policies.count else {
+            return
+        }
         if group == policies.count { policies.append(policy) } else { policies[group] = policy }
+        guard !rolls else { return }
+        for place in cgroups.indices where slotID(place).group == group {
+            for index in cgroups[place].indices {
+                cgroups[place][index].policy.memoryThreshold = policy.memoryThreshold
+                cgroups[place][index].policy.memoryMax = policy.memoryMax
+            }
+        }
     }
 
     // MARK: Actions
@@ -105,6 +116,8 @@ struct ModelHost {
             plan(.answerEmptiness(id), in: random.between(.microseconds(10), .milliseconds(1)))
         case .measureMemory(let id):
             plan(.answerMeasurement(id), in: random.between(.microseconds(5), .milliseconds(20)))
+        case .measureGroup(let group):
+            plan(.answerGroupMeasurement(group), in: random.between(.microseconds(5), .milliseconds(20)))
         case .setMemoryHigh(let id, let bytes):
             if let (place, index) = find(id) { cgroups[place][index].high = bytes }
         case .observeMemoryEvents(let id, let observed):
@@ -114,7 +127,7 @@ struct ModelHost {
         case .setTimer(let timer, let instant): set(timer, instant)
         case .cancelTimer(let timer): setGeneration(timer)
         case .finish: hasFinished = true
-        case .abort, .setMemoryMax, .report: break
+        case .abort, .setMemoryMax, .lowerMemoryMax, .report: break
         }
     }
 
@@ -197,6 +210,8 @@ struct ModelHost {
         case .slot(let id): if let place = layout.place(of: id) { slotTimers[place] = generation }
         case .incarnation(let id):
             if let (place, index) = find(id) { cgroups[place][index].timer = generation }
+        case .span(let id, let span):
+            if let (place, index) = find(id) { cgroups[place][index].spanTimers[span] = generation }
         }
         return generation
     }
@@ -213,6 +228,8 @@ struct ModelHost {
         case .roll(let group): rollTimers[group] == generation
         case .slot(let id): layout.place(of: id).map { slotTimers[$0] == generation } ?? false
         case .incarnation(let id): find(id).map { cgroups[$0.0][$0.1].timer == generation } ?? false
+        case .span(let id, let span):
+            find(id).map { cgroups[$0.0][$0.1].spanTimers[span] == generation } ?? false
         }
     }
 
@@ -237,6 +254,7 @@ struct ModelHost {
         case .answerMeasurement(let id):
             guard let (place, index) = find(id) else { return nil }
             return .incarnation(id, .measured(cgroups[place][index].memory))
+        case .answerGroupMeasurement(let group): return .groupMeasured(group, memory(of: group))
         case .useMemory(let id):
             guard let (place, index) = find(id) else { return nil }
             return useMemory(id, place, index).map { .incarnation(id, $0) }
@@ -302,7 +320,14 @@ struct ModelHost {
         else { return nil }
         cgroups[place][index].isRunning = false
         cgroups[place][index].hasLeftovers = cgroups[place][index].leavesLeftovers
-        return .exited(cgroups[place][index].exit)
+        var exit = cgroups[place][index].exit
+        let counters = cgroups[place][index].counters
+        if counters.oomKill > 0 {
+            exit.memory = MemoryCounters(
+                oom: counters.oom + (exit.memory?.oom ?? 0),
+                oomKill: counters.oomKill + (exit.memory?.oomKill ?? 0))
+        }
+        return .exited(exit)
     }
 
     private mutating func emptied(_ place: Int, _ index: Int) -> Incarnation.Input? {
@@ -324,6 +349,17 @@ struct ModelHost {
     }
 
     // MARK: Memory
+
+    private func memory(of group: Int) -> MemoryMeasurement {
+        var sum = MemoryMeasurement(current: 0, unreclaimable: 0)
+        for place in cgroups.indices where slotID(place).group == group {
+            for cgroup in cgroups[place] {
+                sum.current += cgroup.memory.current
+                sum.unreclaimable += cgroup.memory.unreclaimable
+            }
+        }
+        return sum
+    }
 
     private mutating func useMemory(_ id: IncarnationID, _ place: Int, _ index: Int) -> Incarnation.Input? {
         guard cgroups[place][index].isRunning else { return nil }
@@ -349,6 +385,12 @@ struct ModelHost {
             cgroups[place][index].counters.high += 1 + (step & 7)
         }
         if alarmed, cgroups[place][index].high == nil { cgroups[place][index].counters.max += 1 + (step & 7) }
+        if random.chance(scenario.pressure) { return .pressed }
+        if policy.oomPolicy == .continue, random.chance(30) {
+            cgroups[place][index].counters.oomKill += UInt64(1 + random.below(2))
+            cgroups[place][index].counters.oom += UInt64(random.below(2))
+            return .counters(cgroups[place][index].counters)
+        }
         guard alarmed || random.chance(100), cgroups[place][index].isObserved else { return nil }
         return .counters(cgroups[place][index].counters)
     }

@@ -127,6 +127,35 @@ struct Saboteur {
         case .removesTheDead: add(&actions) { if case .signal(let id) = $0 { .remove(id) } else { nil } }
         case .timersCleared:
             drop(&actions) { if case .cancelTimer(.incarnation) = $0 { true } else { false } }
+        case .surgesWithRoom:
+            add(&actions) { action in
+                guard case .report(.workerReady(let id, let pid)) = action else { return nil }
+                return .report(.workerYielding(id, pid: pid, .restart))
+            }
+        case .sustainKept:
+            replace(&actions) { action in
+                guard case .setTimer(.span(let id, .excess), let instant) = action else { return action }
+                return .setTimer(.span(id, .excess), instant + .nanoseconds(1))
+            }
+        case .oomKillsTold:
+            replace(&actions) { action in
+                guard case .setTimer(.span(let id, .oom), let instant) = action else { return action }
+                return .setTimer(.span(id, .oom), instant + .seconds(3600))
+            }
+        case .livesNoLonger:
+            replace(&actions) { action in
+                guard case .setTimer(.span(let id, .lifetime), let instant) = action else { return action }
+                return .setTimer(.span(id, .lifetime), instant + .seconds(86400))
+            }
+        case .restsWhenDone:
+            if actions.contains(.report(.supervisorStopping(.done))) {
+                drop(&actions) { action in
+                    switch action {
+                    case .report(.supervisorStopping), .report(.supervisorStopped), .finish: true
+                    default: false
+                    }
+                }
+            }
         case .rollsInTurn, .rollsEach: stopOutOfTurn(&actions)
         case .rollStopsAtFailure:
             drop(&actions) { if case .report(.rollEnded(_, .failed)) = $0 { true } else { false } }

@@ -39,6 +39,8 @@ struct Scenario: Sendable {
     var failedRemovals: Int
     /// How many of a thousand workers press on their memory.
     var memory: Int
+    /// Of a thousand looks at what a worker does with its memory, how many find it to stand still.
+    var pressure: Int
     /// Of a thousand events, how many come again later, and how many nobody sent.
     var repeated: Int
     var stray: Int
@@ -79,6 +81,7 @@ struct Scenario: Sendable {
         busyRemovals = random.pick([0, 20, 500])
         failedRemovals = random.pick([0, 0, 5, 300, 1000])
         memory = random.pick([0, 300, 1000])
+        pressure = random.pick([0, 0, 10])
         repeated = random.pick([0, 10, 100])
         stray = random.pick([0, 5, 50])
         stopAfter = 5 + (longest >> random.below(10)) * (1 + random.below(1000)) / 1000
@@ -112,6 +115,14 @@ struct Scenario: Sendable {
                     window: random.pick([.seconds(1), .seconds(10), .seconds(600)]))
                 : nil,
             minimumReady: random.pick([nil, nil, 0, 1, 3]),
-            maximumUnavailable: random.pick([0, 1, 1, 1, 2, 10]))
+            maximumUnavailable: random.pick([0, 1, 1, 1, 2, 10]),
+            maximumLifetime: random.pick([
+                nil, nil, nil, .zero, .milliseconds(50), .seconds(3), .seconds(60), .seconds(3600),
+            ]),
+            restart: random.pick([.always, .always, .always, .always, .onFailure, .never]),
+            surges: random.chance(300),
+            groupMemoryMax: random.pick([nil, nil, 64 << 20, 512 << 20, 8 << 30]),
+            memorySustain: random.pick([.zero, .zero, .milliseconds(100), .seconds(2), .seconds(30)]),
+            oomPolicy: random.pick([.kill, .kill, .continue]))
     }
 }

@@ -29,9 +29,9 @@ package struct Score: Sendable {
     /// Notes in which phase an event of an incarnation finds it.
     mutating func note(_ event: Event, _ supervision: Supervision) {
         switch event {
-        case .incarnation(let id, _), .timer(.incarnation(let id)):
+        case .incarnation(let id, _), .timer(.incarnation(let id)), .timer(.span(let id, _)):
             seen[supervision.phase(of: id).place] |= 1 << EventKind(event).rawValue
-        case .begin, .stop, .kill, .timer, .restart, .configure: break
+        case .begin, .stop, .kill, .timer, .restart, .configure, .groupMeasured: break
         }
     }
 
@@ -44,14 +44,14 @@ package struct Score: Sendable {
 
 /// The kinds of event, each input to an incarnation a kind of its own.
 private enum EventKind: Int, CaseIterable {
-    case begin, stop, kill, timer, restart, configure
+    case begin, stop, kill, timer, restart, configure, groupMeasured
     case started, adopted, startFailed, ready, alive, watchdogInterval, broken, extended, leaving, counters,
-        measured,
+        measured, pressed,
         exited, emptied, removed, removalFailed
 
     var isOfIncarnation: Bool {
         switch self {
-        case .begin, .stop, .kill, .restart, .configure: false
+        case .begin, .stop, .kill, .restart, .configure, .groupMeasured: false
         default: true
         }
     }
@@ -64,6 +64,7 @@ private enum EventKind: Int, CaseIterable {
         case .timer: self = .timer
         case .restart: self = .restart
         case .configure: self = .configure
+        case .groupMeasured: self = .groupMeasured
         case .incarnation(_, let input): self.init(input)
         }
     }
@@ -81,6 +82,7 @@ private enum EventKind: Int, CaseIterable {
         case .leaving: self = .leaving
         case .counters: self = .counters
         case .measured: self = .measured
+        case .pressed: self = .pressed
         case .exited: self = .exited
         case .emptied: self = .emptied
         case .removed: self = .removed
@@ -91,12 +93,15 @@ private enum EventKind: Int, CaseIterable {
 
 /// The kinds of action, each occurrence a kind of its own.
 private enum ActionKind: Int, CaseIterable {
-    case start, signal, abort, signalLeftovers, kill, watchForEmptiness, measureMemory, setMemoryHigh
+    case start, signal, abort, signalLeftovers, kill, watchForEmptiness, measureMemory, measureGroup
+    case setMemoryHigh, lowerMemoryMax
     case setMemoryMax, observeMemoryEvents, remove, setTimer, cancelTimer, finish
     case supervisorStarted, supervisorReady, supervisorStopping, supervisorStopped, workerStarted,
         workerAdopted,
-        workerReady, workerStopping, workerMemoryAlarm, workerMemoryLimit
-    case workerOOM, workerLeftovers, workerExited, workerStuck, workerBackoff, workerPaced, workerLeaving,
+        workerReady, workerStopping, workerYielding, workerMemoryAlarm, workerMemoryLimit,
+        workerMemoryExcess, workerMemoryPressure
+    case workerOOM, workerLeftovers, workerExited, workerStuck, workerBackoff, workerPaced, workerNotReplaced,
+        workerLeaving,
         workerWatchdog,
         workerStatus, groupFailed,
         groupScaled, rollStarted, rollEnded, hostTrouble, hostNotice
@@ -110,6 +115,8 @@ private enum ActionKind: Int, CaseIterable {
         case .kill: self = .kill
         case .watchForEmptiness: self = .watchForEmptiness
         case .measureMemory: self = .measureMemory
+        case .measureGroup: self = .measureGroup
+        case .lowerMemoryMax: self = .lowerMemoryMax
         case .setMemoryHigh: self = .setMemoryHigh
         case .setMemoryMax: self = .setMemoryMax
         case .observeMemoryEvents: self = .observeMemoryEvents
@@ -131,6 +138,9 @@ private enum ActionKind: Int, CaseIterable {
         case .workerAdopted: self = .workerAdopted
         case .workerReady: self = .workerReady
         case .workerStopping: self = .workerStopping
+        case .workerYielding: self = .workerYielding
+        case .workerMemoryExcess: self = .workerMemoryExcess
+        case .workerMemoryPressure: self = .workerMemoryPressure
         case .workerMemoryAlarm: self = .workerMemoryAlarm
         case .workerMemoryLimit: self = .workerMemoryLimit
         case .workerOOM: self = .workerOOM
@@ -142,6 +152,7 @@ private enum ActionKind: Int, CaseIterable {
         case .workerStatus: self = .workerStatus
         case .workerBackoff: self = .workerBackoff
         case .workerPaced: self = .workerPaced
+        case .workerNotReplaced: self = .workerNotReplaced
         case .groupFailed: self = .groupFailed
         case .groupScaled: self = .groupScaled
         case .rollStarted: self = .rollStarted

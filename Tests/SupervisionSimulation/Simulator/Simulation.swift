@@ -82,8 +82,10 @@ struct History {
 
     mutating func play(_ score: inout Score) throws(Violation) {
         try step(.begin, &score)
+        var silence = 0
         while !host.hasFinished {
-            if !stopTold, steps >= scenario.stopAfter || host.queue.isEmpty { tellStop() }
+            // Where all others rest, one that lives for ever and raises no alarm would go on without end.
+            if !stopTold, steps >= scenario.stopAfter || host.queue.isEmpty || silence > 10_000 { tellStop() }
             guard let (happening, instant) = host.queue.next() else {
                 throw Violation(
                     invariant: .endsInBoundedTime,
@@ -91,7 +93,9 @@ struct History {
             }
             now = max(instant, now)
             host.now = now
+            silence += 1
             guard let event = host.happen(happening) else { continue }
+            silence = 0
             try step(event, &score)
             disturb(event)
         }
@@ -136,6 +140,7 @@ struct History {
         var policy: GroupPolicy
         if host.policies.indices.contains(group), random.chance(700) {
             policy = host.policies[group]
+            if random.chance(300) { policy.memoryMax = (16 << 20) << UInt64(random.below(6)) }
         } else {
             policy = Scenario.policy("group\(group + 1)", random.pick([.program, .sergeant]), &random)
         }
@@ -146,7 +151,9 @@ struct History {
     /// A removal is a system call of the host's own: its failure is never told twice.
     private static func mayRepeat(_ event: Event) -> Bool {
         switch event {
-        case .incarnation(_, .removalFailed), .timer, .begin, .stop, .kill, .restart, .configure: false
+        case .incarnation(_, .removalFailed), .timer, .begin, .stop, .kill, .restart, .configure,
+            .groupMeasured:
+            false
         case .incarnation: true
         }
     }
@@ -158,7 +165,7 @@ struct History {
         var id = IncarnationID(slot: slot, number: number)
         if random.chance(50) { id.slot.slot = 1000 }
         if random.chance(50) { id.slot.group = random.pick([-1, 7]) }
-        switch random.below(9) {
+        switch random.below(10) {
         case 0: return .timer(.slot(id.slot))
         case 1: return .timer(.wires)
         case 2: return .timer(.incarnation(id))
@@ -172,6 +179,7 @@ struct History {
                     MemoryMeasurement(
                         current: unreclaimable + UInt64(random.below(512 << 20)), unreclaimable: unreclaimable
                     )))
+        case 9: return .timer(.span(id, random.pick(Span.allCases)))
         case 8: return .timer(.roll(group: id.slot.group))
         case 6: return .incarnation(id, .counters(MemoryCounters(high: UInt64(random.below(5)))))
         default: return .begin

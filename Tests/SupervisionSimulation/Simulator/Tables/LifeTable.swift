@@ -52,6 +52,8 @@ package enum LifeTable {
         ("measured far below", measured(20, 10)),
         ("measured below", measured(100, 10)),
         ("measured above", measured(120, 100)),
+        ("counters with oom_kill", .input(.counters(MemoryCounters(oom: 1, oomKill: 1)))),
+        ("pressed", .input(.pressed)),
         ("exit 0", exit(.code(0))),
         ("exit 1", exit(.code(1))),
         ("signal", exit(.signal(11, coreDumped: true))),
@@ -75,6 +77,12 @@ package enum LifeTable {
         ("kill", .demand(.kill(.shutdown))),
         ("deadline", .demand(.deadline)),
         ("look", .demand(.look)),
+        ("lifetime over", .demand(.over(.lifetime))),
+        ("excess over", .demand(.over(.excess))),
+        ("oom settled", .demand(.over(.oom))),
+        ("yield", .demand(.yield(.restart))),
+        ("limits changed", .demand(.limit)),
+        ("lifetime changed", .demand(.live(nil))),
     ]
 
     private static func measured(_ current: UInt64, _ unreclaimable: UInt64) -> Stimulus {
@@ -141,6 +149,49 @@ package enum LifeTable {
             Situation(
                 phase: .ready, name: "with a watchdog", policy: changed { $0.watchdog = .seconds(30) },
                 path: ready),
+            Situation(
+                phase: .starting, name: "limited life", policy: changed { $0.maximumLifetime = .seconds(60) },
+                path: []),
+            Situation(
+                phase: .up, name: "limited life", policy: changed { $0.maximumLifetime = .seconds(60) },
+                path: start),
+            Situation(
+                phase: .ready, name: "limited life", policy: changed { $0.maximumLifetime = .seconds(60) },
+                path: ready),
+            Situation(phase: .starting, name: "other limits", path: [.demand(.limit)]),
+            Situation(phase: .up, name: "awaits limits", path: start + [.demand(.limit)]),
+            Situation(phase: .ready, name: "awaits limits", path: ready + [.demand(.limit)]),
+            Situation(
+                phase: .ready, name: "awaits limits, none",
+                policy: changed { ($0.memoryThreshold, $0.memoryMax) = (nil, nil) },
+                path: ready + [.demand(.limit)]),
+            Situation(
+                phase: .ready, name: "awaits limits, below its use",
+                policy: changed { $0.memoryMax = 110 * mebibyte }, path: ready + [.demand(.limit)]),
+            Situation(
+                phase: .ready, name: "may be above for 5 s",
+                policy: changed { $0.memorySustain = .seconds(5) },
+                path: ready),
+            Situation(
+                phase: .ready, name: "above, may be so for 5 s",
+                policy: changed { $0.memorySustain = .seconds(5) }, path: ready + [measured(120, 100)]),
+            Situation(
+                phase: .ready, name: "above for 5 s", policy: changed { $0.memorySustain = .seconds(5) },
+                path: ready + [measured(120, 100), .demand(.over(.excess))]),
+            Situation(
+                phase: .ready, name: "OOM kills are borne", policy: changed { $0.oomPolicy = .continue },
+                path: ready),
+            Situation(
+                phase: .ready, name: "after an OOM kill that is borne",
+                policy: changed { $0.oomPolicy = .continue },
+                path: ready + [.input(.counters(MemoryCounters(oom: 1, oomKill: 1)))]),
+            Situation(
+                phase: .ready, name: "after an OOM kill that was told",
+                policy: changed { $0.oomPolicy = .continue },
+                path: ready + [
+                    .input(.counters(MemoryCounters(oom: 1, oomKill: 1))), .demand(.over(.oom)),
+                ]),
+            Situation(phase: .ready, name: "yields", path: ready + [.demand(.yield(.restart))]),
             Situation(phase: .leaving, path: ready + [.input(.leaving)]),
             Situation(phase: .draining, path: ready + stop),
             Situation(phase: .killing, path: ready + stop + kill),
@@ -198,7 +249,9 @@ package enum LifeTable {
     }
 
     private static func row(_ situation: Situation, _ name: String, _ stimulus: Stimulus) -> TableRow {
-        var incarnation = Incarnation(id: id, policy: situation.policy, predecessor: nil)
+        var random = SplitMix64(seed: 1)
+        var incarnation = Incarnation(
+            id: id, policy: situation.policy, predecessor: nil, random: &random)
         for step in situation.path { _ = take(step, &incarnation, situation) }
         guard incarnation.phase == situation.phase else {
             return TableRow(
@@ -237,6 +290,8 @@ package enum LifeTable {
         case .running: "running"
         case .ready: "ready"
         case .leaving(let reason): "leaving: \(name(reason))"
+        case .expired: "expired"
+        case .yielding: "yielding: as demanded"
         case .ended(let reason) where cause == reason:
             "ended: the cause" + (incarnation.cannotRun ? ", cannot run" : "")
         case .ended(let reason): "ended: \(name(reason))" + (incarnation.cannotRun ? ", cannot run" : "")
@@ -258,11 +313,15 @@ package enum LifeTable {
         case .kill: "kill"
         case .watchForEmptiness: "watch for emptiness"
         case .measureMemory: "measure"
+        case .measureGroup: "measure group"
+        case .lowerMemoryMax: "lower max"
         case .setMemoryHigh(_, nil): "lift high"
         case .setMemoryHigh(_, .some): "slide high"
         case .setMemoryMax: "bound max"
         case .observeMemoryEvents(_, let observed): observed ? "hear events" : "shut events off"
         case .remove: "remove"
+        case .setTimer(.span(_, let span), _): "timer \(span.rawValue)"
+        case .cancelTimer(.span(_, let span)): "cancel \(span.rawValue)"
         case .setTimer(_, let instant): "timer \(name(instant - then))"
         case .cancelTimer: "cancel timer"
         case .report(let occurrence): "tell \(name(occurrence))"
@@ -288,6 +347,9 @@ package enum LifeTable {
         case .workerAdopted: "adopted"
         case .workerReady: "ready"
         case .workerStopping: "stopping"
+        case .workerYielding: "yielding"
+        case .workerMemoryExcess: "memory excess"
+        case .workerMemoryPressure: "memory pressure"
         case .workerMemoryAlarm: "memory alarm"
         case .workerMemoryLimit: "memory limit"
         case .workerOOM: "oom"
@@ -300,6 +362,7 @@ package enum LifeTable {
         case .workerPidsLimit: "pids limit"
         case .workerBackoff: "back-off"
         case .workerPaced: "paced"
+        case .workerNotReplaced: "not replaced"
         case .supervisorStarted, .supervisorReady, .supervisorStopping, .supervisorStopped, .groupFailed,
             .groupScaled, .rollStarted, .rollEnded, .hostTrouble, .hostNotice, .supervisorReloading,
             .supervisorUpgraded, .supervisorUpgradeRefused,

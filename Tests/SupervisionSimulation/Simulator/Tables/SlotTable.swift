@@ -28,6 +28,15 @@ package enum SlotTable {
             bench.tell(.begin)
             return bench
         },
+        State(name: "rests", slot: slot) {
+            // One beside it works on, else all would end.
+            var bench = Bench(GroupPolicy(name: "web", workers: 2, restart: .never))
+            bench.tell(.begin)
+            bench.start(life(1, 1))
+            bench.start(life(2, 1))
+            bench.exit(life(1, 1), 1, after: .seconds(1))
+            return bench
+        },
         State(name: "empty after a stop", slot: slot) {
             var bench = working()
             bench.tell(.stop)
@@ -67,7 +76,8 @@ package enum SlotTable {
 
     private static var ends: [Deed] {
         func end(
-            _ what: String, _ when: String = "", ready: GroupPolicy.Readiness = .whenStarted, after: Duration,
+            _ what: String, _ when: String = "", ready: GroupPolicy.Readiness = .whenStarted,
+            restart: GroupPolicy.RestartPolicy = .always, after: Duration,
             _ input: Incarnation.Input
         ) -> Deed {
             (
@@ -75,7 +85,8 @@ package enum SlotTable {
                 {
                     var bench = working(
                         GroupPolicy(
-                            name: "web", workers: 1, readiness: ready, memoryThreshold: 1 << 20))
+                            name: "web", workers: 1, readiness: ready, memoryThreshold: 1 << 20,
+                            restart: restart))
                     bench.tell(life(1, 1), input, after: after)
                     return bench
                 }
@@ -86,6 +97,11 @@ package enum SlotTable {
         let failure = Incarnation.Input.exited(Exit(status: .code(1)))
         return [
             end("success", after: .seconds(1), success),
+            end("success", "restart on failure", restart: .onFailure, after: .seconds(1), success),
+            end("failure", "restart on failure", restart: .onFailure, after: .seconds(1), failure),
+            end("recycle", "restart on failure", restart: .onFailure, after: .seconds(1), above),
+            end("failure", "restart never", restart: .never, after: .seconds(1), failure),
+            end("recycle", "restart never", restart: .never, after: .seconds(1), above),
             end("success", "within 0.1 s of its start", after: .milliseconds(50), success),
             end("recycle", after: .seconds(1), above),
             end("recycle", "within 0.1 s of its start", after: .milliseconds(50), above),
@@ -174,6 +190,7 @@ package enum SlotTable {
         case .until: return "waits until"
         case .turn: return "waits for its turn"
         case .predecessor: return "waits for a predecessor"
+        case .rest: return "rests"
         case nil: break
         }
         if !bench.supervision.isStopping, bench.supervision.group(slot.group)?.desired ?? 0 < slot.slot {
@@ -189,7 +206,9 @@ package enum SlotTable {
         switch action {
         case .start(let id): id.slot == slot
         case .setTimer(.slot(let id), _), .cancelTimer(.slot(let id)): id == slot
-        case .report(.workerBackoff(let id, _, _)), .report(.workerPaced(let id)): id == slot
+        case .report(.workerBackoff(let id, _, _)), .report(.workerPaced(let id)),
+            .report(.workerNotReplaced(let id, _)):
+            id == slot
         default: false
         }
     }

@@ -1,0 +1,24 @@
+/// How much of a time a worker may stand still for want of memory (PSI, the kernel's
+/// `Documentation/accounting/psi.rst`).
+public struct PressureLimit: Hashable, Codable, Sendable {
+    /// So long, all of its processes at once (`full`) …
+    public var stall: Duration
+    /// … within this time, from 0.5 s to 10 s. Without CAP_SYS_RESOURCE the kernel takes only multiples of 2 s.
+    public var window: Duration
+
+    /// Takes each part as it is.
+    public init(stall: Duration, window: Duration) {
+        self.stall = stall
+        self.window = window
+    }
+
+    /// `1/2`, `300ms/2`: nil where it is none, or none that the kernel takes.
+    package init?(_ text: String) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 2, let stall = Quantity.duration(String(parts[0])),
+            let window = Quantity.duration(String(parts[1])), stall > .zero, stall <= window,
+            window >= .milliseconds(500), window <= .seconds(10)
+        else { return nil }
+        self.init(stall: stall, window: window)
+    }
+}
