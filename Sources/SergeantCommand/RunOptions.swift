@@ -40,6 +40,7 @@ struct LifeOptions: ParsableArguments {
     @Option(.maxLifetime) var maxLifetime: [GivenSetting]
     @Option(.restart) var restart: [GivenSetting]
     @Flag(.surge) var surge: Bool
+    @Option(.onLeftover) var onLeftover: [GivenSetting]
     @Option(.stopSignal) var stopSignal: [GivenSetting]
     @Option(.stopTimeout) var stopTimeout: [GivenSetting]
     @Option(.startTimeout) var startTimeout: [GivenSetting]

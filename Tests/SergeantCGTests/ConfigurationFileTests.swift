@@ -163,6 +163,7 @@ import Testing
         "debug|info|warning|error|critical": "error", "true|false": "true",
         "user[:group]": "root:4", "name=soft[:hard]": "nofile=5:6",
         "CPUs": "0.5", "stall/window": "1/2", "kill|continue": "continue",
+        "kill|adopt": "adopt",
         "always|on-failure|never": "never", "weight": "7", "limits": "\(disk) rbps=1M",
     ]
 

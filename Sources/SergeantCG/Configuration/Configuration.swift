@@ -77,6 +77,14 @@ public struct GroupConfiguration: Hashable, Codable, Sendable {
         case sergeant(module: String, class: String, python: String)
     }
 
+    /// What the next supervisor in the same cgroup does with the workers of one that was killed.
+    public enum LeftoverPolicy: String, Hashable, Codable, Sendable, CaseIterable {
+        /// Kills them.
+        case kill
+        /// Goes on with those whose slot there still is. How they end only their parent would be told: that is known no more.
+        case adopt
+    }
+
     /// Names the group's cgroup and, with the slot, each worker.
     public var name: String
     /// What a worker runs.
@@ -117,6 +125,8 @@ public struct GroupConfiguration: Hashable, Codable, Sendable {
     /// `memory.max` of all workers of the group together, bytes: more, and the kernel kills the largest of them. Nil is
     /// no limit.
     public var groupMemoryMax: UInt64?
+    /// What becomes of workers that a supervisor which was killed has left.
+    public var onLeftover: LeftoverPolicy
     /// Added to, or put in place of, what the workers inherit.
     public var environment: [String: String]
     /// Where the workers start; nil is the supervisor's own directory.
@@ -152,7 +162,7 @@ public struct GroupConfiguration: Hashable, Codable, Sendable {
         intensity: GroupPolicy.Intensity? = nil, maximumLifetime: Duration? = nil,
         restart: GroupPolicy.RestartPolicy = .always, surges: Bool = false, memorySustain: Duration = .zero,
         oomPolicy: GroupPolicy.OOMPolicy = .kill, groupMemoryMax: UInt64? = nil,
-        environment: [String: String] = [:],
+        onLeftover: LeftoverPolicy = .kill, environment: [String: String] = [:],
         workingDirectory: String? = nil, fileModeMask: UInt32? = nil,
         openFileLimit: OpenFileLimit? = nil, listen: [ListenAddress] = [],
         output: WorkerOutput = .inherit, user: WorkerUser? = nil,
@@ -177,6 +187,7 @@ public struct GroupConfiguration: Hashable, Codable, Sendable {
         self.memorySustain = memorySustain
         self.oomPolicy = oomPolicy
         self.groupMemoryMax = groupMemoryMax
+        self.onLeftover = onLeftover
         self.environment = environment
         self.workingDirectory = workingDirectory
         self.fileModeMask = fileModeMask

@@ -109,6 +109,14 @@ extension Configuration {
                 "\(word(name)) is \(most) bytes: no process can start in less than 1M (0 switches the limit off)"
             )
         }
+        if group.onLeftover == .adopt, group.output == .prefix {
+            let name = Setting.onLeftover.name
+            return (
+                name,
+                "\(word(name)) adopt and \(word(Setting.output.name)) prefix do not go together: what such workers print "
+                    + "goes through the supervisor, and without one they could not live on"
+            )
+        }
         if group.backOffInitial > group.backOffMaximum {
             let initial = Setting.backoffInitial.name
             let maximum = Setting.backoffMax.name

@@ -57,6 +57,7 @@ extension GroupConfiguration {
         same.maximumLifetime = other.maximumLifetime
         same.restart = other.restart
         same.surges = other.surges
+        same.onLeftover = other.onLeftover
         same.memorySustain = other.memorySustain
         same.groupMemoryMax = other.groupMemoryMax
         same.limits.takeChangeable(of: other.limits)

@@ -189,6 +189,12 @@ extension Setting {
             + "--group-memory-max leaves room for both."
     ) { $0.group.surges = $1 }
 
+    package static let onLeftover = group(
+        "on-leftover", ValueForm<GroupConfiguration.LeftoverPolicy>.oneOfThese,
+        "Workers that a killed supervisor left in this cgroup: kill them, or go on with them.",
+        standard: "kill"
+    ) { $0.group.onLeftover = $1 }
+
     package static let backoffInitial = group(
         "backoff-initial", .time, "The wait after a first failure; doubled after each further one.",
         standard: "200ms"
@@ -252,7 +258,8 @@ extension Setting {
         workingDirectory, umask, user, noNewPrivileges, rlimit, listen, output,
         maxWorkerMemoryUsage, memorySustain, memoryMax, oomPolicy, memoryPressure, swapMax, zswapMax,
         groupMemoryMax, pidsMax, cpuMax, cpuWeight, ioWeight, ioMax,
-        maxLifetime, restart, surge, stopSignal, stopTimeout, startTimeout, notify, watchdog, minReady,
+        maxLifetime, restart, surge, onLeftover, stopSignal, stopTimeout, startTimeout, notify, watchdog,
+        minReady,
         backoffInitial, backoffMax,
         maxFailures,
         name, cgroup, delegate, control, logFormat, logLevel, legacyExitCodes,

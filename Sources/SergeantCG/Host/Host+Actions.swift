@@ -72,6 +72,7 @@ extension Host {
         } catch {
             return fail(id, error)
         }
+        markLeftover(worker)
         if let fault = group.output.takeFault() { tell(.hostTrouble(id, sentence: fault)) }
         guard listen(to: worker) else { return }
         if !worker.awaitsProgram, let pid = worker.process?.pid {

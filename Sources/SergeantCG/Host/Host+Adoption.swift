@@ -3,21 +3,30 @@ internal import Supervision
 
 /// Workers that an earlier supervisor left running, which go on under this one.
 extension Host {
-    static func adoptees(_ workers: [StoredWorker], _ names: Names) -> [IncarnationID: StoredWorker] {
-        var result: [IncarnationID: StoredWorker] = [:]
+    static func adoptees(_ workers: [Adoptee], _ names: Names) -> [IncarnationID: Adoptee] {
+        var result: [IncarnationID: Adoptee] = [:]
         for worker in workers {
-            guard let group = names.groups.firstIndex(where: { $0.name == worker.group }) else { continue }
-            result[IncarnationID(group: group, slot: worker.slot, number: worker.number)] = worker
+            guard let group = names.groups.firstIndex(where: { $0.name == worker.key.group })
+            else { continue }
+            result[IncarnationID(group: group, slot: worker.key.slot, number: worker.key.number)] = worker
         }
         return result
     }
 
+    /// The next supervisor knows the worker by it, should this one be killed.
+    func markLeftover(_ worker: Worker) {
+        guard groups[worker.id.group].configuration.onLeftover == .adopt, let pid = worker.process?.pid else {
+            return
+        }
+        Leftover.mark(worker.cgroup, main: pid)
+    }
+
     /// What a start is to others. Where it fails, the worker is what an ended one left behind: signalled, then killed.
-    func adopt(_ stored: StoredWorker, as id: IncarnationID) {
+    func adopt(_ stored: Adoptee, as id: IncarnationID) {
         let group = groups[id.group]
         let worker: Worker
         do {
-            worker = workers.admit(id, names.directory(id), try group.openCgroup(stored.directory))
+            worker = workers.admit(id, names.directory(id), try group.openCgroup(stored.key.directory))
             try group.limitAgain(worker.cgroup)
             if group.watchesMemory { try watchMemory(worker) }
             worker.pressure = try group.pressureTrigger(of: worker.cgroup)

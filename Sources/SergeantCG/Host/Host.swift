@@ -39,7 +39,7 @@ final class Host {
     /// What the image before us handed over.
     private let inheritance: UpgradeState?
     /// Workers of an earlier supervisor, until they are taken over.
-    var adoptees: [IncarnationID: StoredWorker]
+    var adoptees: [IncarnationID: Adoptee]
 
     let loop: EventLoop
     var timers: TimerQueue<Timer>
@@ -186,6 +186,7 @@ final class Host {
             for worker in workers.all where worker.id.group == index {
                 attempt(worker.id) { (cgroup) throws(CgroupError) in try group.change(cgroup, from: before) }
                 watchProcesses(worker)
+                markLeftover(worker)
             }
             names.groups[index] = name
         }

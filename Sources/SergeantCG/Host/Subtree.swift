@@ -19,7 +19,7 @@ final class Subtree {
     /// What was found and cleared away, in words, for the log.
     private(set) var notices: [String] = []
     /// Workers of an earlier supervisor that go on under this one.
-    private(set) var adopted: [StoredWorker] = []
+    private(set) var adopted: [Adoptee] = []
 
     /// What was changed, and how to give it back.
     fileprivate enum Change: Codable {
@@ -68,6 +68,7 @@ final class Subtree {
         if let above { changes.append(.nested(in: above)) }
         adopted = StoredWorker.find(&passed, of: configuration.groups, root: place == "/" ? "" : place)
         do throws(SupervisorError) {
+            adopted += try findLeft(of: configuration.groups)
             if let parent = ground.parent {
                 changes.append(.madeRoot(parent: parent, name: ground.name))
                 try enable(in: parent, for: configuration)
@@ -235,6 +236,22 @@ final class Subtree {
                 + "--name NAME or --cgroup PATH")
     }
 
+    /// Workers that an earlier supervisor left, in groups that are to go on with them.
+    private func findLeft(of groups: [GroupConfiguration]) throws(SupervisorError) -> [Adoptee] {
+        var found: [Adoptee] = []
+        do throws(CgroupError) {
+            let names = Set(try root.children())
+            for group in groups where group.onLeftover == .adopt && names.contains(group.name) {
+                let known = Set(adopted.map(\.key).filter { $0.group == group.name }.map(\.slot))
+                found += try Leftover.workers(in: root.openChild(group.name), of: group, except: known)
+            }
+        } catch {
+            throw SupervisorError(
+                .noUsableCgroup, "cannot look for what an earlier supervisor left: \(error.description)")
+        }
+        return found
+    }
+
     /// Only directories of the form `<group>/<slot>.<incarnation>` are ours, and a group's directory that one of
     /// us made and that is empty by now; nothing else is touched.
     private func clearLeftovers() throws(SupervisorError) {
@@ -244,7 +261,7 @@ final class Subtree {
             for name in try root.children() where name != Self.supervisorLeaf {
                 let child = try root.openChild(name)
                 guard try Self.isLeft(child, name) else { continue }
-                let spared = adopted.filter { $0.group == name }.map(\.directory)
+                let spared = adopted.map(\.key).filter { $0.group == name }.map(\.directory)
                 if !spared.isEmpty {
                     killed += try Self.clear(child, sparing: Set(spared), &cleared)
                     continue

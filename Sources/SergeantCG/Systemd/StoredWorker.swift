@@ -1,48 +1,15 @@
 internal import CLinux
 internal import CgroupKit
 internal import Glibc
-internal import Supervision
 
-/// A worker that systemd kept the descriptors of while there was no supervisor: it runs, and can be watched again.
-package final class StoredWorker {
+/// Workers that systemd kept the descriptors of while there was no supervisor.
+package enum StoredWorker {
     /// Before the names in the store, behind ``DescriptorStore/prefix``.
     static let prefix = "worker."
 
     /// Which of its descriptors one is.
     package enum Kind: String {
         case process, reports
-    }
-
-    let group: String
-    let slot: Int
-    let number: Int
-    let pid: Int32
-    /// On CLOCK_MONOTONIC.
-    let since: Instant
-    private var pidfd: Int32?
-    private var reports: Int32?
-
-    private init(_ key: Key, pid: Int32, pidfd: Int32, reports: Int32?) {
-        group = key.group
-        slot = key.slot
-        number = key.number
-        self.pid = pid
-        self.pidfd = pidfd
-        self.reports = reports
-        since = Self.start(of: pid) ?? .now()
-    }
-
-    deinit {
-        for case let descriptor? in [pidfd, reports] { close(descriptor) }
-    }
-
-    /// The leaf of its cgroup in its group's.
-    var directory: String { "\(slot).\(number)" }
-
-    /// Hands over its descriptors; they are the caller's.
-    func release() -> (pidfd: Int32?, reports: Int32?) {
-        defer { (pidfd, reports) = (nil, nil) }
-        return (pidfd, reports)
     }
 
     // MARK: Names
@@ -60,12 +27,6 @@ package final class StoredWorker {
         return "\(prefix)\(plain.joined()).\(slot).\(number).\(kind.rawValue)"
     }
 
-    private struct Key: Hashable {
-        let group: String
-        let slot: Int
-        let number: Int
-    }
-
     // MARK: Found again
 
     /// Those among what was passed that run, in one of these groups and in the cgroup of their own beneath `root`. Of the
@@ -76,12 +37,12 @@ package final class StoredWorker {
     ///   - root: the supervisor's place in the hierarchy, as `/proc/PID/cgroup` writes it.
     static func find(
         _ passed: inout PassedDescriptors, of groups: [GroupConfiguration], root: String
-    ) -> [StoredWorker] {
+    ) -> [Adoptee] {
         var found: [String: Int32] = [:]
         for item in passed.take(named: DescriptorStore.prefix + prefix) {
             if let twice = found.updateValue(item.descriptor, forKey: item.name) { close(twice) }
         }
-        var workers: [StoredWorker] = []
+        var workers: [Adoptee] = []
         for group in groups {
             for key in keys(of: group, in: found.keys) {
                 func take(_ kind: Kind) -> Int32? {
@@ -91,13 +52,13 @@ package final class StoredWorker {
                 guard let pidfd = take(.process) else { continue }
                 let reports = take(.reports)
                 guard let pid = runningProcess(of: pidfd),
-                    (try? OwnPlace.find(of: pid)) == "\(root)/\(key.group)/\(key.slot).\(key.number)"
+                    (try? OwnPlace.find(of: pid)) == "\(root)/\(key.group)/\(key.directory)"
                 else {
                     close(pidfd)
                     if let reports { close(reports) }
                     continue
                 }
-                workers.append(StoredWorker(key, pid: pid, pidfd: pidfd, reports: reports))
+                workers.append(Adoptee(key, pid: pid, pidfd: pidfd, reports: reports))
             }
         }
         for descriptor in found.values { close(descriptor) }
@@ -112,7 +73,7 @@ package final class StoredWorker {
     }
 
     /// The newest incarnation of each slot that the group has now.
-    private static func keys(of group: GroupConfiguration, in names: some Sequence<String>) -> [Key] {
+    private static func keys(of group: GroupConfiguration, in names: some Sequence<String>) -> [Adoptee.Key] {
         var newest: [Int: Int] = [:]
         for name in names {
             let parts = name.split(separator: ".", omittingEmptySubsequences: false)
@@ -125,7 +86,7 @@ package final class StoredWorker {
             else { continue }
             newest[slot] = max(newest[slot] ?? 0, number)
         }
-        return newest.map { Key(group: group.name, slot: $0.key, number: $0.value) }
+        return newest.map { Adoptee.Key(group: group.name, slot: $0.key, number: $0.value) }
     }
 
     /// The process ID of a pidfd whose process has not ended (pidfd_open(2)).
@@ -135,22 +96,6 @@ package final class StoredWorker {
         return line.flatMap { Int32($0.dropFirst(4).drop { $0 == "\t" || $0 == " " }) }.flatMap {
             $0 > 0 ? $0 : nil
         }
-    }
-
-    /// The `starttime` of /proc/PID/stat (proc(5)), in ticks since the boot.
-    private static func start(of pid: Int32) -> Instant? {
-        guard let text = read("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return nil }
-        let fields = text[text.index(after: end)...].split(separator: " ")
-        let ticks = sysconf(Int32(_SC_CLK_TCK))
-        var boot = timespec()
-        guard fields.count > 19, let start = UInt64(fields[19]), ticks > 0,
-            clock_gettime(CLOCK_BOOTTIME, &boot) == 0
-        else { return nil }
-        let age = UInt64(boot.tv_sec) * 1_000_000_000 + UInt64(boot.tv_nsec)
-        let (started, overflow) = start.multipliedReportingOverflow(by: 1_000_000_000 / UInt64(ticks))
-        guard !overflow, started <= age else { return nil }
-        // CLOCK_MONOTONIC stands still in a suspend: what has run longer than that clock began with it.
-        return .now() + .nanoseconds(-Int64(clamping: age - started))
     }
 
     private static func read(_ path: String) -> String? {
