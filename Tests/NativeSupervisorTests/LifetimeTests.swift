@@ -24,7 +24,8 @@ extension NativeSupervisor {
                 // The clock of the log is not the timer's; a loaded machine is late.
                 #expect(ages.allSatisfy { (1_590_000..<3_000_000).contains($0) }, "\(ages)")
                 let sorted = ages.sorted()
-                #expect(sorted[17] - sorted[2] > 100_000, "\(sorted)")
+                // All of them past nine tenths would be chance once in a thousand million times.
+                #expect(sorted[2] < 1_900_000, "\(sorted)")
                 #expect(!supervisor.lines.contains { $0.event == "worker_backoff" })
                 #expect(try supervisor.stop() == .code(0))
                 expectNothingLeft(supervisor)
