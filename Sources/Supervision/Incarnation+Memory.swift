@@ -20,7 +20,9 @@ extension Incarnation {
         switch judgement {
         case .breach:
             guard excessIsOver || context.policy.memorySustain <= .zero else {
-                bear(measurement, &context)
+                bear(measurement, pid, &wire, &context)
+                keepObserved(measurement, &wire, &context)
+                self.wire = wire
                 return nil
             }
             return breach(measurement, limit: wire.threshold, pid, &context)
@@ -35,14 +37,20 @@ extension Incarnation {
         if wasAlarmed {
             context.report(.workerMemoryAlarm(id, pid: pid, measurement, wire: wire.position))
         }
-        let hasRoom = wire.position != nil || wire.hasRoom(measurement)
-        if wire.isObserved != hasRoom {
-            wire.isObserved = hasRoom
-            context.act(.observeMemoryEvents(id, hasRoom))
-            context.wiresMoved = true
-        }
+        keepObserved(measurement, &wire, &context)
         self.wire = wire
         return nil
+    }
+
+    /// At the hard limit alone, its events storm and say nothing new.
+    private func keepObserved(
+        _ measurement: MemoryMeasurement, _ wire: inout Tripwire, _ context: inout Context
+    ) {
+        let hasRoom = wire.position != nil || wire.hasRoom(measurement)
+        guard wire.isObserved != hasRoom else { return }
+        wire.isObserved = hasRoom
+        context.act(.observeMemoryEvents(id, hasRoom))
+        context.wiresMoved = true
     }
 
     /// Lift `high`, so that the way out is not throttled; bound what the way out may use; then signal.
@@ -64,8 +72,9 @@ extension Incarnation {
 
     /// It may be above its threshold for a while, and is not held back meanwhile. The shared tick notices when it is not
     /// any more.
-    mutating func bear(_ measurement: MemoryMeasurement, _ context: inout Context) {
-        guard var wire, let pid else { return }
+    private mutating func bear(
+        _ measurement: MemoryMeasurement, _ pid: Int32, _ wire: inout Tripwire, _ context: inout Context
+    ) {
         if spans[.excess] == nil {
             let sustain = context.policy.memorySustain
             context.report(
@@ -75,7 +84,6 @@ extension Incarnation {
         guard wire.position != nil else { return }
         context.act(.setMemoryHigh(id, nil))
         wire.lift()
-        self.wire = wire
         context.wiresMoved = true
     }
 

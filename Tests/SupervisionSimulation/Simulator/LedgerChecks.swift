@@ -180,7 +180,13 @@ extension Ledger {
         _ life: Life, _ id: IncarnationID, _ measurement: MemoryMeasurement, _ policy: GroupPolicy
     ) throws(Violation) {
         guard let threshold = policy.memoryThreshold else { return }
-        if life.spans[.excess] != nil { return }
+        if life.spans[.excess] != nil {
+            let hard = policy.memoryMax ?? .max
+            if life.observed, measurement.current >= hard - hard / 16 {
+                throw violation(.alarmsHeard, "\(id) storms at its hard limit with \(measurement)")
+            }
+            return
+        }
         guard measurement.unreclaimable <= threshold else {
             throw violation(.recyclesAtLimit, "\(id) works on with \(measurement), threshold \(threshold)")
         }
