@@ -62,16 +62,76 @@ extension Kernel {
             }
         }
 
+        /// A worker that had no limits is held to those that come, and one whose limits are left out has none, swap included.
+        @Test func comeAndGoWhileAWorkerLives() throws {
+            try withReloads(["hold", "8M"], nil) { supervisor, reload in
+                try supervisor.waitForOutput { $0 == "holding" }
+                let started = try supervisor.waitFor("worker_started")
+                let leaf = try supervisor.directory(of: started)
+                func expect(_ high: String, _ most: String, _ swap: String) throws {
+                    for (file, value) in [("high", high), ("max", most), ("swap.max", swap)] {
+                        try supervisor.waitUntil("memory.\(file) is \(value)") {
+                            TextFile.read("\(leaf)/memory.\(file)") == "\(value)\n"
+                        }
+                    }
+                }
+                try expect("max", "max", "max")
+                try reload((32, 64))
+                try expect("\(32 << 20)", "\(64 << 20)", "0")
+                try reload(nil)
+                try expect("max", "max", "max")
+                #expect(kill(try #require(started.pid), 0) == 0)
+                // And an alarm is heard where none was before.
+                try reload((4, 64))
+                #expect(try supervisor.waitFor("worker_memory_limit").incarnation == 1)
+            }
+        }
+
+        /// More of them at once than there are threads for it.
+        @Test func belowThePageCacheOfManyAreTakenOnOneAfterTheOther() throws {
+            let worker = try TestWorker.path()
+            // A file of its own each, for its cache is charged to whoever reads it first.
+            let size = "$((30 + SERGEANT_SLOT))M"
+            let script = "exec '\(worker)' stream '\(try diskDirectory())' \(size) 0M"
+            try withReloads(program: ["/bin/sh", "-c", script], workers: 6, (200, 400)) {
+                supervisor, reload in
+                let leaves = try supervisor.waitFor(6, "worker_started").map {
+                    try supervisor.directory(of: $0)
+                }
+                for leaf in leaves {
+                    try supervisor.waitUntil("the page cache is full") {
+                        UInt64((TextFile.read("\(leaf)/memory.current") ?? "0").dropLast()) ?? 0 > 28 << 20
+                    }
+                }
+                try reload((12, 16))
+                for leaf in leaves {
+                    try supervisor.waitUntil("memory.max is lowered") {
+                        TextFile.read("\(leaf)/memory.max") == "\(16 << 20)\n"
+                    }
+                }
+                #expect(!supervisor.lines.contains { $0.event == "worker_exited" })
+            }
+        }
+
         private func withReloads(
-            _ command: [String], _ limits: (Int, Int),
-            _ body: (SupervisorProcess, ((Int, Int)) throws -> Void) throws -> Void
+            _ command: [String], _ limits: (Int, Int)?,
+            _ body: (SupervisorProcess, ((Int, Int)?) throws -> Void) throws -> Void
+        ) throws {
+            try withReloads(program: [try TestWorker.path()] + command, workers: 1, limits, body)
+        }
+
+        private func withReloads(
+            program: [String], workers: Int, _ limits: (Int, Int)?,
+            _ body: (SupervisorProcess, ((Int, Int)?) throws -> Void) throws -> Void
         ) throws {
             let file = "/tmp/sergeantcg-test-\(getpid())-limits.yaml"
             defer { unlink(file) }
-            let words = ([try TestWorker.path()] + command).map { "\"\($0)\"" }.joined(separator: ", ")
-            func write(_ limits: (Int, Int)) throws {
+            let words = program.map { "\"\($0)\"" }.joined(separator: ", ")
+            func write(_ limits: (Int, Int)?) throws {
+                let given =
+                    limits.map { ", max-worker-memory-usage: \($0.0)M, memory-max: \($0.1)M" } ?? ""
                 let text =
-                    "groups: {a: {command: [\(words)], max-worker-memory-usage: \(limits.0)M, memory-max: \(limits.1)M}}\n"
+                    "groups: {a: {command: [\(words)], concurrent-workers: \(workers)\(given)}}\n"
                 unlink(file)
                 let descriptor = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
                 try #require(descriptor >= 0)

@@ -174,29 +174,28 @@ final class GroupHost {
         if accountsMemory { try cgroup.setOOMGroup(configuration.oomPolicy == .kill) }
         if let threshold = limits.memoryThreshold { try cgroup.setMemoryHigh(.bytes(max(threshold, least))) }
         if let hard = limits.memoryMax { try cgroup.setMemoryMax(.bytes(max(hard, least))) }
-        try limitSwap(cgroup)
+        if let swapLimit { try limitSwap(cgroup, to: swapLimit) }
+        if let bytes = limits.zswapMax { try cgroup.setZswapMax(.bytes(bytes)) }
         try limitShares(cgroup, before: Limits())
     }
 
-    private func limitSwap(_ cgroup: borrowing Cgroup) throws(CgroupError) {
-        if let bytes = limits.zswapMax { try cgroup.setZswapMax(.bytes(bytes)) }
-        if limits.needMemory, limitsSwap {
-            do throws(CgroupError) { try cgroup.setSwapMax(.bytes(limits.swapMax ?? 0)) } catch {
-                guard error.errno == ENOENT, limits.swapMax == nil else { throw error }
-                limitsSwap = false
-            }
+    /// Where memory is limited and nothing is said of swap, none may be used: what is over the limit would go there.
+    private var swapLimit: UInt64? { limits.swapMax ?? (limits.needMemory ? 0 : nil) }
+
+    private func limitSwap(_ cgroup: borrowing Cgroup, to bytes: UInt64?) throws(CgroupError) {
+        guard limitsSwap else { return }
+        do throws(CgroupError) { try cgroup.setSwapMax(Limit(bytes)) } catch {
+            guard error.errno == ENOENT, limits.swapMax == nil else { throw error }
+            limitsSwap = false
         }
     }
 
     /// Has a worker that runs already, under limits of another configuration, run under these. What it may hold of memory
     /// is left as it is: that is looked at first.
-    func change(_ cgroup: borrowing Cgroup, from before: Limits) throws(CgroupError) {
-        if limits.swapMax != before.swapMax || limits.needMemory != before.needMemory {
-            try limitSwap(cgroup)
-        }
-        if limits.zswapMax == nil, before.zswapMax != nil { try cgroup.setZswapMax(.max) }
-        if let bytes = limits.zswapMax, bytes != before.zswapMax { try cgroup.setZswapMax(.bytes(bytes)) }
-        try limitShares(cgroup, before: before)
+    func change(_ cgroup: borrowing Cgroup, from before: GroupHost) throws(CgroupError) {
+        if swapLimit != before.swapLimit { try limitSwap(cgroup, to: swapLimit) }
+        if limits.zswapMax != before.limits.zswapMax { try cgroup.setZswapMax(Limit(limits.zswapMax)) }
+        try limitShares(cgroup, before: before.limits)
     }
 
     /// All but memory: what the kernel has in force at once, whatever the worker uses.

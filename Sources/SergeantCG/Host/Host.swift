@@ -177,9 +177,9 @@ final class Host {
             groups.append(group)
             names.groups.append(name)
         } else {
-            let before = groups[index].limits
+            let before = groups[index]
             group.takePlace(of: groups[index])
-            do { try group.limitGroup(from: groups[index].configuration.groupMemoryMax, slowWrites) } catch {
+            do { try group.limitGroup(from: before.configuration.groupMemoryMax, slowWrites) } catch {
                 tell(.hostTrouble(nil, sentence: error.description))
             }
             groups[index] = group
