@@ -252,6 +252,20 @@ extension NativeSupervisor {
             }
         }
 
+        /// The kernel measures pressure for an ordinary user in windows of 2 s only.
+        @Test func aWindowOfPressureThatTakesAPrivilegeIsSaidBeforeTheStart() throws {
+            var launch = Launch(["--memory-pressure", "0.5/1"], command: try TestWorker.command("sleep"))
+            launch.wrapper = ["setpriv", "--reuid", "65534", "--regid", "65534", "--init-groups", "--"]
+            launch.owner = Self.nobody
+            try withSupervisor(launch) { supervisor in
+                let status = try supervisor.waitForExit()
+                #expect(status == .code(1))
+                let said = supervisor.strayLines.first ?? ""
+                #expect(
+                    said.contains("lacks CAP_SYS_RESOURCE: make it 2, 4, 6, 8 or 10 seconds"), "\(said)")
+            }
+        }
+
         @Test func aLimitAboveTheSupervisorsOwnIsSaidBeforeTheStart() throws {
             var launch = Launch(["--rlimit", "nproc=infinity"], command: try TestWorker.command("sleep"))
             launch.wrapper = [

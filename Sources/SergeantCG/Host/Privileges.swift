@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import Supervision
 
 /// What starting workers otherwise than as ourselves takes, found out before the first is started.
 enum Privileges {
@@ -16,6 +17,15 @@ enum Privileges {
     static func check(_ group: GroupConfiguration) throws(SupervisorError) {
         if let user = group.user, !user.isOurs { try check(user, of: group) }
         for limit in group.resourceLimits ?? [] { try check(limit, of: group) }
+        if let limit = group.limits.memoryPressure { try check(limit, of: group) }
+    }
+
+    private static func check(_ limit: PressureLimit, of group: GroupConfiguration) throws(SupervisorError) {
+        guard limit.window.microseconds % 2_000_000 != 0, !has(.resources) else { return }
+        throw SupervisorError(
+            .cannotRun,
+            "the memory pressure of group '\(group.name)' is to be measured in a window of \(limit.window), for which "
+                + "this supervisor lacks CAP_SYS_RESOURCE: make it 2, 4, 6, 8 or 10 seconds")
     }
 
     private static func check(_ user: WorkerUser, of group: GroupConfiguration) throws(SupervisorError) {
