@@ -23,6 +23,11 @@ extension Kernel {
                     "--pids-max, pids.max: enforced (asked for by worker)",
                     "--cpu-max, cpu.max: enforced (asked for by worker)",
                     "--cpu-weight, cpu.weight: enforced (asked for by worker)", "--io-max, io.max: enforced",
+                    "--group-memory-max, memory.max: enforced",
+                    // User-mode Linux has no PSI.
+                    access("/proc/pressure/memory", F_OK) == 0
+                        ? "--memory-pressure, memory.pressure: enforced"
+                        : "--memory-pressure, memory.pressure: NOT enforced",
                     "A supervisor can start here, with every limit that was asked for.",
                 ] {
                     #expect(doctor.outputLines.contains(line), "\(doctor.transcript)")

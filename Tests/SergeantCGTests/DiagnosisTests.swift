@@ -5,7 +5,9 @@ import Testing
     private let configuration = Configuration(groups: [
         GroupConfiguration(
             name: "a", program: .command(["x"]), workers: 1, limits: Limits(memoryMax: 1 << 30)),
-        GroupConfiguration(name: "b", program: .command(["x"]), workers: 1, limits: Limits(pidsMax: 9)),
+        GroupConfiguration(
+            name: "b", program: .command(["x"]), workers: 1, limits: Limits(pidsMax: 9),
+            groupMemoryMax: 1 << 30),
     ])
 
     private func facts(_ change: (inout PlaceFacts) -> Void = { _ in }) -> PlaceFacts {
@@ -26,7 +28,10 @@ import Testing
     }
 
     @Test func whatIsEnforced() {
-        let memory = ["max-worker-memory-usage", "memory-max", "swap-max", "zswap-max", "memory-pressure"]
+        let memory = [
+            "max-worker-memory-usage", "memory-max", "swap-max", "group-memory-max", "zswap-max",
+            "memory-pressure",
+        ]
         let all = memory + ["pids-max", "cpu-max", "cpu-weight", "io-weight", "io-max"]
         #expect(enforced(facts()) == all)
         #expect(enforced(facts { $0.controllers = ["pids"] }) == ["pids-max"])
@@ -37,7 +42,7 @@ import Testing
         #expect(enforced(facts { $0.root = nil }) == [])
         #expect(enforced(facts { $0.accountsSwap = false }) == all.filter { $0 != "swap-max" })
         let verdicts = Diagnosis(facts(), for: configuration).verdicts
-        #expect(verdicts.map(\.groups) == [[], ["a"], [], [], [], ["b"], [], [], [], []])
+        #expect(verdicts.map(\.groups) == [[], ["a"], [], ["b"], [], [], ["b"], [], [], [], []])
     }
 
     @Test func whatIsAdvised() {
@@ -60,6 +65,6 @@ import Testing
         #expect(diagnosis.lines.contains("--memory-max, memory.max: enforced (asked for by a)"))
         let json = String(decoding: diagnosis.json, as: UTF8.self)
         #expect(json.hasPrefix(#"{"enforceable":false,"obstacle":"a \"reason\"","advice":["a \"reason\""],"#))
-        #expect(json.contains(#""asked_for":["memory-max","pids-max"]"#) && json.hasSuffix("}\n"))
+        #expect(json.contains(#""asked_for":["memory-max","group-memory-max","pids-max"]"#) && json.hasSuffix("}\n"))
     }
 }

@@ -1,3 +1,4 @@
+package import CgroupKit
 public import Supervision
 
 /// What a supervisor is to do: which groups of workers, under which name, in which cgroup.
@@ -138,13 +139,8 @@ public struct GroupConfiguration: Hashable, Codable, Sendable {
     public var user: WorkerUser?
     /// Limits of the workers' processes, none twice; nil is the supervisor's own.
     public var resourceLimits: [ResourceLimit]?
-    // Left out where it is not asked for, as in the state of a version that did not know it.
-    private var storedNoNewPrivileges: Bool?
     /// The workers gain no privileges by what they execute (PR_SET_NO_NEW_PRIVS, prctl(2)).
-    public var noNewPrivileges: Bool {
-        get { storedNoNewPrivileges ?? false }
-        set { storedNoNewPrivileges = newValue ? true : nil }
-    }
+    public var noNewPrivileges: Bool
     /// The workers' limit on descriptors; nil is the supervisor's own. One among ``resourceLimits`` stands above it.
     public var openFileLimit: OpenFileLimit?
     /// Where sockets listen that the workers are handed, beside those that systemd passed (sd_listen_fds(3)).
@@ -196,7 +192,7 @@ public struct GroupConfiguration: Hashable, Codable, Sendable {
         self.output = output
         self.user = user
         self.resourceLimits = resourceLimits
-        storedNoNewPrivileges = noNewPrivileges ? true : nil
+        self.noNewPrivileges = noNewPrivileges
     }
 
     /// The last part of the module, else the program's file name, made fit to be a directory's name.
@@ -214,6 +210,11 @@ public struct GroupConfiguration: Hashable, Codable, Sendable {
         }
         let name = kept.isEmpty ? "worker" : String(kept.prefix(64))
         return name == Subtree.supervisorLeaf ? name + "_" : name
+    }
+
+    /// The controllers without which the kernel could not enforce its limits.
+    package var controllers: Controllers {
+        groupMemoryMax == nil ? limits.controllers : limits.controllers.union(.memory)
     }
 
     /// The workers have notify sockets: without one they could not serve a watchdog.

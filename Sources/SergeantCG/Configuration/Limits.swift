@@ -74,14 +74,25 @@ public struct Limits: Hashable, Codable, Sendable {
         return needed
     }
 
-    /// The files that a kernel with the controller may lack all the same, by the options that need them.
-    package var optionalFiles: [(setting: Setting, file: String)] {
-        var files: [(setting: Setting, file: String)] = []
-        if zswapMax != nil { files.append((.zswapMax, "memory.zswap.max")) }
-        if memoryPressure != nil { files.append((.memoryPressure, "memory.pressure")) }
-        if cpuMax != nil { files.append((.cpuMax, "cpu.max")) }
-        if ioWeight != nil { files.append((.ioWeight, "io.weight")) }
-        if ioMax != nil { files.append((.ioMax, "io.max")) }
-        return files
+    /// A file that a kernel with the controller may lack all the same.
+    package struct OptionalFile: Sendable {
+        package let setting: Setting
+        package let controller: Controllers
+        package let name: String
+        /// These limits cannot be had without it.
+        package let isNeeded: @Sendable (Limits) -> Bool
     }
+
+    package static let optionalFiles: [OptionalFile] = [
+        .init(setting: .zswapMax, controller: .memory, name: "memory.zswap.max") { $0.zswapMax != nil },
+        .init(setting: .memoryPressure, controller: .memory, name: "memory.pressure") {
+            $0.memoryPressure != nil
+        },
+        .init(setting: .cpuMax, controller: .cpu, name: "cpu.max") { $0.cpuMax != nil },
+        .init(setting: .ioWeight, controller: .io, name: "io.weight") { $0.ioWeight != nil },
+        .init(setting: .ioMax, controller: .io, name: "io.max") { $0.ioMax != nil },
+    ]
+
+    /// Those that these limits need.
+    package var optionalFiles: [OptionalFile] { Self.optionalFiles.filter { $0.isNeeded(self) } }
 }

@@ -259,8 +259,7 @@ extension Setting {
         maxWorkerMemoryUsage, memorySustain, memoryMax, oomPolicy, memoryPressure, swapMax, zswapMax,
         groupMemoryMax, pidsMax, cpuMax, cpuWeight, ioWeight, ioMax,
         maxLifetime, restart, surge, onLeftover, stopSignal, stopTimeout, startTimeout, notify, watchdog,
-        minReady,
-        backoffInitial, backoffMax,
+        minReady, backoffInitial, backoffMax,
         maxFailures,
         name, cgroup, delegate, control, logFormat, logLevel, legacyExitCodes,
     ]

@@ -20,11 +20,12 @@ package struct Diagnosis: Sendable {
     package init(_ facts: PlaceFacts, for configuration: Configuration) {
         self.facts = facts
         let isReachable = facts.isWritable && facts.root != nil
-        func groups(_ asks: (Limits) -> Bool) -> [String] {
-            configuration.groups.filter { asks($0.limits) }.map(\.name)
+        func groups(_ asks: (GroupConfiguration) -> Bool) -> [String] {
+            configuration.groups.filter(asks).map(\.name)
         }
         func verdict(
-            _ setting: Setting, _ file: String, _ asks: (Limits) -> Bool, unless isOff: Bool = false
+            _ setting: Setting, _ file: String, _ asks: (GroupConfiguration) -> Bool,
+            unless isOff: Bool = false
         ) -> Verdict {
             // A file is named for its controller.
             let controller = String(file.prefix { $0 != "." })
@@ -35,17 +36,19 @@ package struct Diagnosis: Sendable {
                 groups: groups(asks))
         }
         verdicts = [
-            verdict(.maxWorkerMemoryUsage, "memory.high", { $0.memoryThreshold != nil }),
-            verdict(.memoryMax, "memory.max", { $0.memoryMax != nil }),
+            verdict(.maxWorkerMemoryUsage, "memory.high", { $0.limits.memoryThreshold != nil }),
+            verdict(.memoryMax, "memory.max", { $0.limits.memoryMax != nil }),
             verdict(
-                .swapMax, "memory.swap.max", { $0.swapMax != nil }, unless: facts.accountsSwap == false),
-            verdict(.zswapMax, "memory.zswap.max", { $0.zswapMax != nil }),
-            verdict(.memoryPressure, "memory.pressure", { $0.memoryPressure != nil }),
-            verdict(.pidsMax, "pids.max", { $0.pidsMax != nil }),
-            verdict(.cpuMax, "cpu.max", { $0.cpuMax != nil }),
-            verdict(.cpuWeight, "cpu.weight", { $0.cpuWeight != nil }),
-            verdict(.ioWeight, "io.weight", { $0.ioWeight != nil }),
-            verdict(.ioMax, "io.max", { $0.ioMax != nil }),
+                .swapMax, "memory.swap.max", { $0.limits.swapMax != nil }, unless: facts.accountsSwap == false
+            ),
+            verdict(.groupMemoryMax, "memory.max", { $0.groupMemoryMax != nil }),
+            verdict(.zswapMax, "memory.zswap.max", { $0.limits.zswapMax != nil }),
+            verdict(.memoryPressure, "memory.pressure", { $0.limits.memoryPressure != nil }),
+            verdict(.pidsMax, "pids.max", { $0.limits.pidsMax != nil }),
+            verdict(.cpuMax, "cpu.max", { $0.limits.cpuMax != nil }),
+            verdict(.cpuWeight, "cpu.weight", { $0.limits.cpuWeight != nil }),
+            verdict(.ioWeight, "io.weight", { $0.limits.ioWeight != nil }),
+            verdict(.ioMax, "io.max", { $0.limits.ioMax != nil }),
         ]
         var advice: [String] = []
         if let obstacle = facts.obstacle { advice.append(obstacle) }

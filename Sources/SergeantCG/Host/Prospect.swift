@@ -63,10 +63,10 @@ struct Prospect {
     /// Files of controllers that are there which this kernel has not; none where that cannot be seen.
     static func lacking(in directory: String) -> Set<String> {
         let visible = visible(in: directory)
-        return Set(
-            [(Controllers.cpu, "cpu.max"), (.io, "io.weight"), (.io, "io.max")].filter {
-                visible.contains($0.0) && access("\(directory)/\($0.1)", F_OK) != 0
-            }.map(\.1))
+        let files = Limits.optionalFiles.filter {
+            visible.isSuperset(of: $0.controller) && access("\(directory)/\($0.name)", F_OK) != 0
+        }
+        return Set(files.map(\.name))
     }
 
     /// Nil where it cannot be seen: in the root, or without the memory controller.

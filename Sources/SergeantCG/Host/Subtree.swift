@@ -411,10 +411,7 @@ final class Subtree {
     // MARK: Controllers
 
     static func needed(_ configuration: Configuration) -> Controllers {
-        configuration.groups.reduce(into: []) { needed, group in
-            needed.formUnion(group.limits.controllers)
-            if group.groupMemoryMax != nil { needed.insert(.memory) }
-        }
+        configuration.groups.reduce(into: []) { $0.formUnion($1.controllers) }
     }
 
     /// In the hierarchy's real root, above our own subtree: what is missing there is missing for us.
@@ -489,10 +486,10 @@ final class Subtree {
     /// Nil where none is missing.
     static func sentence(forMissingFileOf limits: Limits, in directory: String) -> String? {
         guard
-            let missing = limits.optionalFiles.first(where: { access("\(directory)/\($0.file)", F_OK) != 0 })
+            let missing = limits.optionalFiles.first(where: { access("\(directory)/\($0.name)", F_OK) != 0 })
         else { return nil }
         return
-            "--\(missing.setting.name) needs the kernel's \(missing.file), which \(directory) has not: leave the option "
+            "--\(missing.setting.name) needs the kernel's \(missing.name), which \(directory) has not: leave the option "
             + "out, or run a kernel that was built with it"
     }
 
