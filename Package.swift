@@ -59,7 +59,7 @@ let package = Package(
         .testTarget(
             name: "SergeantCGTests",
             dependencies: [
-                "CLinux", "FuzzedParsers", "SergeantCG", "SergeantCommand",
+                "CLinux", "FuzzedParsers", "SergeantCG", "SergeantCommand", "SupervisorHarness",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

@@ -205,3 +205,10 @@ extension Supervision {
         if mayStart { requestStart(id, &context) }
     }
 }
+
+extension GroupPolicy {
+    /// A living worker would be held to other limits.
+    fileprivate func limitsDiffer(from other: GroupPolicy) -> Bool {
+        memoryThreshold != other.memoryThreshold || memoryMax != other.memoryMax
+    }
+}

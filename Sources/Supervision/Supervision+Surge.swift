@@ -3,7 +3,7 @@ extension Supervision {
     /// Stops a worker for this reason, or has it yield to its successor.
     mutating func renew(_ id: IncarnationID, _ reason: Reason, _ context: inout Context) {
         let policy = groups[id.group].policy
-        // One that is not ready has nothing to go on with, and one that a failed start is to be tried after neither.
+        // One that is not ready has no work to go on with.
         guard policy.surges(for: reason), slot(id.slot)?[id.number]?.phase == .ready else {
             return demand(.stop(reason), of: id, &context)
         }
@@ -92,10 +92,5 @@ extension GroupPolicy {
         let need = memoryMax ?? memoryThreshold ?? used.unreclaimable / UInt64(max(ready, 1))
         let (all, overflow) = need.multipliedReportingOverflow(by: UInt64(beginning) + 1)
         return !overflow && all <= most - used.unreclaimable
-    }
-
-    /// What a living worker is held to differs.
-    func limitsDiffer(from other: GroupPolicy) -> Bool {
-        memoryThreshold != other.memoryThreshold || memoryMax != other.memoryMax
     }
 }

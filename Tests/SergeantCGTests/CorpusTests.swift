@@ -1,5 +1,6 @@
 import FuzzedParsers
 import Glibc
+import SupervisorHarness
 import Testing
 
 /// What scripts/fuzz found worth keeping is tried each time, and so is each of its beginnings.
@@ -21,12 +22,12 @@ import Testing
 
     /// A corpus that no parser has any more is a parser that is not tried.
     @Test func everyCorpusHasAParser() throws {
-        let names = try #require(Self.names(in: Self.root))
+        let names = try #require(TextFile.names(in: Self.root))
         #expect(Set(names) == Set(FuzzedParser.all.map(\.name)))
     }
 
     private static func inputs(of parser: String) throws -> [[UInt8]] {
-        let names = try #require(Self.names(in: "\(root)/\(parser)"))
+        let names = try #require(TextFile.names(in: "\(root)/\(parser)"))
         return try names.map { name in
             let file = try #require(fopen("\(root)/\(parser)/\(name)", "re"))
             defer { fclose(file) }
@@ -34,18 +35,5 @@ import Testing
                 $1 = fread($0.baseAddress, 1, 1 << 16, file)
             }
         }
-    }
-
-    private static func names(in directory: String) -> [String]? {
-        guard let stream = opendir(directory) else { return nil }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if !name.hasPrefix(".") { names.append(name) }
-        }
-        return names
     }
 }
