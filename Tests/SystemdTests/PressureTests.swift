@@ -19,6 +19,17 @@ extension Systemd {
             }
         }
 
+        @Test func whatSwapMayBeCompressedIsTheKernels() throws {
+            let service = Service(
+                ["--memory-max", "64M", "--swap-max", "32M", "--zswap-max", "8M"], worker: ["sleep"])
+            try withUnit(service) { unit, _ in
+                try unit.start()
+                let leaf = try unit.directory() + "/TestWorker/1.1"
+                #expect(TextFile.read("\(leaf)/memory.zswap.max") == "\(8 << 20)\n")
+                #expect(TextFile.read("\(leaf)/memory.swap.max") == "\(32 << 20)\n")
+            }
+        }
+
         /// One that does not is left alone, and no kernel thread is made for its trigger.
         @Test func aWorkerThatWorksIsLeftAlone() throws {
             let service = Service(
