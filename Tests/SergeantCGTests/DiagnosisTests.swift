@@ -65,6 +65,8 @@ import Testing
         #expect(diagnosis.lines.contains("--memory-max, memory.max: enforced (asked for by a)"))
         let json = String(decoding: diagnosis.json, as: UTF8.self)
         #expect(json.hasPrefix(#"{"enforceable":false,"obstacle":"a \"reason\"","advice":["a \"reason\""],"#))
-        #expect(json.contains(#""asked_for":["memory-max","group-memory-max","pids-max"]"#) && json.hasSuffix("}\n"))
+        #expect(
+            json.contains(#""asked_for":["memory-max","group-memory-max","pids-max"]"#)
+                && json.hasSuffix("}\n"))
     }
 }
