@@ -1,10 +1,11 @@
 // The floor of the benchmark: the least a supervisor with a cgroup for every incarnation can do, and nothing more.
 //
-//     floor CGROUP COUNT MEMORY-MAX|- PROGRAM [ARGUMENT...]
+//     floor CGROUP COUNT MEMORY-MAX|- MEMORY-HIGH|- PROGRAM [ARGUMENT...]
 //
 // Keeps COUNT processes of PROGRAM running, each in CGROUP/<slot>.<incarnation>, until a signal ends it.
 // A death is pidfd readiness, waitid, rmdir, mkdir, clone3 (CLONE_INTO_CGROUP | CLONE_PIDFD | CLONE_VFORK), exec.
 // With MEMORY-MAX it also writes memory.max, memory.swap.max and memory.oom.group of every new cgroup.
+// With MEMORY-HIGH it writes memory.high too and watches memory.events by inotify: the first `high` gets SIGTERM.
 // No back-off, no log, no grace, no clean-up: it is a measure, not a program to use.
 
 #define _GNU_SOURCE
@@ -18,19 +19,25 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { watches = UINT32_MAX };
+
 struct slot {
-    int pidfd;
+    int pidfd, watch;
     unsigned incarnation;
     char cgroup[24];
 };
 
-static int parent_cgroup, epoll;
-static const char *memory_max;
+static const char *parent_path;
+static int parent_cgroup, epoll, inotify = -1;
+static const char *memory_max, *memory_high;
+static struct slot *slots;
+static uint32_t count;
 static char **command;
 
 static void fail(const char *operation, const char *what)
@@ -47,6 +54,42 @@ static void write_file(int cgroup, const char *name, const char *value)
     close(file);
 }
 
+static void watch(struct slot *slot)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s/memory.events", parent_path, slot->cgroup);
+    slot->watch = inotify_add_watch(inotify, path, IN_MODIFY);
+    if (slot->watch < 0)
+        fail("watch", path);
+}
+
+// One event is read at a time: what epoll says is that there is one more.
+static void stop_the_high(void)
+{
+    struct inotify_event event;
+    if (read(inotify, &event, sizeof event) != sizeof event)
+        fail("read", "inotify");
+    for (struct slot *slot = slots; slot < slots + count; slot++) {
+        if (slot->watch != event.wd || (event.mask & IN_IGNORED))
+            continue;
+        char path[64], text[256];
+        snprintf(path, sizeof path, "%s/memory.events", slot->cgroup);
+        int file = openat(parent_cgroup, path, O_RDONLY | O_CLOEXEC);
+        ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
+        if (length < 0)
+            fail("read", path);
+        close(file);
+        text[length] = 0;
+        const char *high = strstr(text, "high ");
+        if (high && atoll(high + 5) > 0) {
+            inotify_rm_watch(inotify, slot->watch);
+            slot->watch = -1;
+            if (syscall(SYS_pidfd_send_signal, slot->pidfd, SIGTERM, NULL, 0))
+                fail("signal", slot->cgroup);
+        }
+    }
+}
+
 static void start(struct slot *slot, uint32_t index)
 {
     snprintf(slot->cgroup, sizeof slot->cgroup, "%u.%u", index + 1, ++slot->incarnation);
@@ -59,6 +102,10 @@ static void start(struct slot *slot, uint32_t index)
         write_file(cgroup, "memory.max", memory_max);
         write_file(cgroup, "memory.swap.max", "0");
         write_file(cgroup, "memory.oom.group", "1");
+    }
+    if (memory_high) {
+        write_file(cgroup, "memory.high", memory_high);
+        watch(slot);
     }
     struct clone_args arguments = {
         .flags = CLONE_INTO_CGROUP | CLONE_PIDFD | CLONE_VFORK,
@@ -94,28 +141,38 @@ static void replace(struct slot *slot, uint32_t index)
 
 int main(int argument_count, char **arguments)
 {
-    uint32_t count = argument_count > 4 ? (uint32_t)strtoul(arguments[2], NULL, 10) : 0;
+    count = argument_count > 5 ? (uint32_t)strtoul(arguments[2], NULL, 10) : 0;
     if (count == 0) {
-        fprintf(stderr, "usage: floor CGROUP COUNT MEMORY-MAX|- PROGRAM [ARGUMENT...]\n");
+        fprintf(stderr, "usage: floor CGROUP COUNT MEMORY-MAX|- MEMORY-HIGH|- PROGRAM [ARGUMENT...]\n");
         return 64;
     }
+    parent_path = arguments[1];
     memory_max = strcmp(arguments[3], "-") ? arguments[3] : NULL;
-    command = arguments + 4;
-    parent_cgroup = open(arguments[1], O_PATH | O_DIRECTORY | O_CLOEXEC);
+    memory_high = strcmp(arguments[4], "-") ? arguments[4] : NULL;
+    command = arguments + 5;
+    parent_cgroup = open(parent_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (parent_cgroup < 0)
-        fail("open", arguments[1]);
+        fail("open", parent_path);
     epoll = epoll_create1(EPOLL_CLOEXEC);
-    struct slot *slots = calloc(count, sizeof *slots);
+    slots = calloc(count, sizeof *slots);
     if (epoll < 0 || !slots)
-        fail("prepare", arguments[1]);
+        fail("prepare", parent_path);
+    if (memory_high) {
+        inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+        struct epoll_event interest = {.events = EPOLLIN, .data.u32 = watches};
+        if (inotify < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, inotify, &interest))
+            fail("watch", "inotify");
+    }
     for (uint32_t index = 0; index < count; index++)
         start(&slots[index], index);
     for (;;) {
-        struct epoll_event death;
-        int ready = epoll_wait(epoll, &death, 1, -1);
+        struct epoll_event event;
+        int ready = epoll_wait(epoll, &event, 1, -1);
         if (ready < 0 && errno != EINTR)
-            fail("wait in", arguments[1]);
-        if (ready == 1)
-            replace(&slots[death.data.u32], death.data.u32);
+            fail("wait in", parent_path);
+        if (ready == 1 && event.data.u32 == watches)
+            stop_the_high();
+        else if (ready == 1)
+            replace(&slots[event.data.u32], event.data.u32);
     }
 }

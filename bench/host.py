@@ -1,9 +1,11 @@
 """What the kernel says of this machine, its processes and its cgroups."""
 
+import contextlib
 import ctypes
 import os
 import pathlib
 import platform
+import resource
 import signal
 import time
 
@@ -91,6 +93,22 @@ def memory_kb(pid):
     return fields["Rss"], fields["Private_Dirty"]
 
 
+def descriptors(pid):
+    """How many `pid` has open."""
+    return len(list((PROC / str(pid) / "fd").iterdir()))
+
+
+@contextlib.contextmanager
+def open_files_allowed(count):
+    """Raises the hard limit of setrlimit(2), as a unit's LimitNOFILE= does, for what is started in the body."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, max(hard, count)))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def cgroup_mount():
     """Where the cgroup2 hierarchy is mounted."""
     for line in open("/proc/self/mountinfo"):
@@ -120,6 +138,11 @@ def make_cgroup(path):
                       "a cgroup2 hierarchy, or in a delegated cgroup (scripts/in-cgroup2)") from error
 
 
+def delegate(path):
+    """Marks the cgroup at `path` as systemd does for Delegate=yes: below a unit, that is what is looked for."""
+    os.setxattr(path, "trusted.delegate" if os.geteuid() == 0 else "user.delegate", b"1")
+
+
 def enable(path, controllers):
     """Enables for the children of the cgroup at `path` those of `controllers` that it has, and returns them."""
     there = (path / "cgroup.controllers").read_text().split()
@@ -132,6 +155,11 @@ def enable(path, controllers):
 def require_memory_controller(path):
     if "memory" not in (path / "cgroup.controllers").read_text().split():
         raise Failure(f"{path}/cgroup.controllers has no memory controller: run it through scripts/in-cgroup2")
+
+
+def cgroups_below(path):
+    """The cgroups below that at `path`, deeper ones too."""
+    return [pathlib.Path(place) / name for place, names, _ in os.walk(path) for name in names]
 
 
 def remove_cgroup(path):

@@ -3,22 +3,21 @@
 import datetime
 import json
 import shutil
-import signal
 import statistics
 import time
 
-from bench import host
-from bench.supervisors import Supervisor, note, sergeantcg_command
+from bench import host, programs
+from bench.running import note
+from bench.supervisors import sergeantcg_supervisor
+from bench.tables import spread, table
 
 
-def streaming_command(limit, total, leak, directory):
+def streaming_supervisor(limit, total, leak, directory):
     limited = ["--max-worker-memory-usage", str(limit)] if limit else []
-
-    def command(place, workers):
-        streamer = [str(place.programs / "streamer"), str(place.report), str(directory), str(total), str(leak)]
-        return sergeantcg_command(
-            place, workers, [*limited, "--log-format", "json", "--log-level", "debug"], streamer)
-    return command
+    return sergeantcg_supervisor(
+        [*limited, "--log-format", "json", "--log-level", "debug"],
+        lambda place: [str(programs.BUILT / "streamer"), str(place.report), str(directory), str(total), str(leak)],
+        "limited" if limit else "unlimited")
 
 
 def occurrences(log):
@@ -49,8 +48,7 @@ def high_events(started):
 def one_run(bench, directory, seconds, limit, total, leak):
     files = directory / "streamed"
     files.mkdir()
-    name = "limited" if limit else "unlimited"
-    running = bench.start(Supervisor(name, streaming_command(limit, total, leak, files), signal.SIGTERM, ""), 1)
+    running = bench.start(streaming_supervisor(limit, total, leak, files), 1)
     try:
         return observe(running, seconds)
     finally:
@@ -82,7 +80,8 @@ def observe(running, seconds):
 
     return {"whole": rate(first), "warm": rate(half), "incarnations": len(started),
             "alarms": sum(one.get("event") == "worker_memory_alarm" for one in log),
-            "warm_alarms": sum(one.get("event") == "worker_memory_alarm" and wall_ns(one["time"]) > warm_wall for one in log),
+            "warm_alarms": sum(one.get("event") == "worker_memory_alarm" and wall_ns(one["time"]) > warm_wall
+                               for one in log),
             "high": high_events(started)}
 
 
@@ -101,3 +100,16 @@ def measure(bench, directory, runs, seconds, limit, total, leak):
         "high_events": [one["high"] for one in of],
         "incarnations": [one["incarnations"] for one in of],
     } for name, of in found.items()}
+
+
+def section(results, runs, seconds, limit, total, leak):
+    rows = [[name, f"{of['whole_mb_s']:.1f}", spread(of["whole_of_runs"], 1), f"{of['warm_mb_s']:.1f}",
+             spread(of["warm_of_runs"], 1), *(" ".join(map(str, of[key])) for key in ("alarms", "warm_alarms",
+                                                                                     "high_events", "incarnations"))]
+            for name, of in results.items()]
+    header = ["limit", "MB/s, whole run", "of the runs", "MB/s, second half", "of the runs",
+              "memory alarms of each run", "of them in the second half",
+              "`high` events of the last incarnation", "incarnations"]
+    return (f"{table(header, rows)}\n\nOne worker writes and reads {total} bytes of files in a loop and leaks {leak} "
+            f"bytes a round, {runs} runs of {seconds:g} s each way in turn; the limit is {limit} bytes. "
+            "Throughput is the median of the runs, MB are 1,000,000 bytes written or read.")

@@ -1,12 +1,15 @@
-// The worker of the benchmark: it says when it began to run, then waits to be killed.
+// The worker of the benchmark: it says when it began to run, then waits to be killed, or ends by itself.
 //
-//     worker [FIFO]        without FIFO: the one that BENCH_REPORT names
+//     worker [FIFO]                      without FIFO: the one that BENCH_REPORT names
+//     worker FIFO MILLISECONDS GATE      ends with 0 after so long, but not while another has flock(2)ed the file GATE
 //
 // One line a worker, "PID NANOSECONDS": the time is CLOCK_MONOTONIC at the first statement of main.
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,6 +37,18 @@ int main(int argument_count, char **arguments)
         return 1;
     }
     close(report);
+    if (argument_count == 4) {
+        long milliseconds = atol(arguments[2]);
+        struct timespec life = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+        while (nanosleep(&life, &life) && errno == EINTR)
+            continue;
+        int gate = open(arguments[3], O_RDONLY | O_CLOEXEC);
+        if (gate < 0 || flock(gate, LOCK_SH)) {
+            perror(arguments[3]);
+            return 1;
+        }
+        return 0;
+    }
     for (;;)
         pause();
 }
