@@ -39,6 +39,11 @@ extension Cgroup {
         try read("memory.max") { Limit.parse($0) }
     }
 
+    /// The bytes that reclaim never takes (`memory.min`).
+    public borrowing func memoryMin() throws(CgroupError) -> Limit {
+        try read("memory.min") { Limit.parse($0) }
+    }
+
     /// The limit on swap (`memory.swap.max`).
     public borrowing func swapMax() throws(CgroupError) -> Limit {
         try read("memory.swap.max") { Limit.parse($0) }

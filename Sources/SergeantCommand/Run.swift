@@ -22,10 +22,7 @@ struct Run: ParsableCommand {
     func supervise(after arrival: UpgradeArrival?) throws {
         let program = UpgradeProgram(arguments: CommandLine.arguments)
         var settings = try options.settings()
-        let limit = OpenFileLimit.raise()
-        for index in settings.configuration.groups.indices {
-            settings.configuration.groups[index].openFileLimit = limit
-        }
+        settings.configuration.prepareProcess()
         let pool = try Supervisor(settings.configuration)
         if let arrival, arrival.task == .check {
             try pool.check(arrival)
@@ -38,7 +35,7 @@ struct Run: ParsableCommand {
         defer { log.finish() }
         let outcome = try pool.run(
             observers: [log, ServiceNotification()],
-            reload: options.isReread ? { () throws(SupervisorError) in try options.reread(limit) } : nil,
+            reload: options.isReread ? { () throws(SupervisorError) in try options.reread() } : nil,
             program: program, arrival: arrival)
         if outcome == .failed, !settings.legacyExitCodes { throw ExitCode(1) }
     }
@@ -88,10 +85,10 @@ struct RunOptions: ParsableArguments {
     var isReread: Bool { supervisor.config != nil || getenv("NOTIFY_SOCKET") != nil }
 
     /// Flags and file together, once more.
-    func reread(_ limit: OpenFileLimit?) throws(SupervisorError) -> Configuration {
+    func reread() throws(SupervisorError) -> Configuration {
         do {
             var configuration = try settings().configuration
-            for index in configuration.groups.indices { configuration.groups[index].openFileLimit = limit }
+            configuration.prepareProcess()
             return configuration
         } catch let fault as SupervisorError {
             throw fault
@@ -109,6 +106,18 @@ struct RunOptions: ParsableArguments {
         if !command.isEmpty {
             throw ValidationError(
                 "A command after -- cannot be given beside --config: write it into a group of \(file).")
+        }
+    }
+}
+
+extension Configuration {
+    /// Makes this process fit to supervise, and has the workers get what it was before.
+    fileprivate mutating func prepareProcess() {
+        let limit = OpenFileLimit.raise()
+        let adjustment = OOMScore.protect()
+        for index in groups.indices {
+            groups[index].openFileLimit = limit
+            groups[index].oomScoreAdjustment = adjustment
         }
     }
 }

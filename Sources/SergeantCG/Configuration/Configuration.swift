@@ -143,6 +143,8 @@ public struct GroupConfiguration: Hashable, Codable, Sendable {
     public var noNewPrivileges: Bool
     /// The workers' limit on descriptors; nil is the supervisor's own. One among ``resourceLimits`` stands above it.
     public var openFileLimit: OpenFileLimit?
+    /// The workers' `oom_score_adj` (proc(5)), from -1000 to 1000; nil is the supervisor's own.
+    public var oomScoreAdjustment: Int32?
     /// Where sockets listen that the workers are handed, beside those that systemd passed (sd_listen_fds(3)).
     public var listen: [ListenAddress]
     /// Where what they print goes.
@@ -160,7 +162,7 @@ public struct GroupConfiguration: Hashable, Codable, Sendable {
         oomPolicy: GroupPolicy.OOMPolicy = .kill, groupMemoryMax: UInt64? = nil,
         onLeftover: LeftoverPolicy = .kill, environment: [String: String] = [:],
         workingDirectory: String? = nil, fileModeMask: UInt32? = nil,
-        openFileLimit: OpenFileLimit? = nil, listen: [ListenAddress] = [],
+        openFileLimit: OpenFileLimit? = nil, oomScoreAdjustment: Int32? = nil, listen: [ListenAddress] = [],
         output: WorkerOutput = .inherit, user: WorkerUser? = nil,
         resourceLimits: [ResourceLimit]? = nil, noNewPrivileges: Bool = false
     ) {
@@ -188,6 +190,7 @@ public struct GroupConfiguration: Hashable, Codable, Sendable {
         self.workingDirectory = workingDirectory
         self.fileModeMask = fileModeMask
         self.openFileLimit = openFileLimit
+        self.oomScoreAdjustment = oomScoreAdjustment
         self.listen = listen
         self.output = output
         self.user = user

@@ -31,6 +31,7 @@ package struct ConfigurationDifference {
                 continue
             }
             next.openFileLimit = group.openFileLimit
+            next.oomScoreAdjustment = group.oomScoreAdjustment
             guard next != group else { continue }
             changes.append(.configure(index, next, rolls: !group.startsWorkers(as: next)))
         }

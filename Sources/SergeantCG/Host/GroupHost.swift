@@ -51,7 +51,7 @@ final class GroupHost {
         specification.fileModeMask = configuration.fileModeMask
         specification.resourceLimits = Self.resourceLimits(configuration)
         specification.noNewPrivileges = configuration.noNewPrivileges
-        if limits.needMemory, Self.isSparedFromOOM { specification.oomScoreAdjustment = -999 }
+        specification.oomScoreAdjustment = Self.oomScoreAdjustment(configuration)
         specification.descriptors = sockets.enumerated().map { index, socket in
             .init(source: socket.descriptor, target: ListeningSockets.firstTarget + Int32(index))
         }
@@ -90,13 +90,11 @@ final class GroupHost {
 
     /// A service that must never be OOM-killed has an `oom_score_adj` of -1000 (proc(5)), and its children inherit it:
     /// the kernel would find nobody to kill at a worker's own limit, and the worker would hang there.
-    private static var isSparedFromOOM: Bool {
-        let file = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return false }
-        defer { close(file) }
-        var text = [UInt8](repeating: 0, count: 16)
-        let count = read(file, &text, text.count)
-        return count > 0 && text.prefix(count).elementsEqual("-1000\n".utf8)
+    ///
+    /// - Returns: nil for the supervisor's own.
+    private static func oomScoreAdjustment(_ configuration: GroupConfiguration) -> Int32? {
+        if let found = configuration.oomScoreAdjustment { return found }
+        return configuration.limits.needMemory && OOMScore.own == -1000 ? -999 : nil
     }
 
     /// Supervision hears of `memory.events`.

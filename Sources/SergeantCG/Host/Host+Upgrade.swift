@@ -16,7 +16,8 @@ extension Host {
                 if case .supervision(let timer) = id { .init(id: timer, deadline: deadline) } else { nil }
             },
             workers: workers.all.map { $0.memory() }, subtree: subtree.memory, sockets: sockets.all,
-            stopWasAsked: stopWasAsked, openFileLimit: OpenFileLimit.found, memories: memories)
+            stopWasAsked: stopWasAsked, openFileLimit: OpenFileLimit.found,
+            oomScoreAdjustment: OOMScore.found, memories: memories)
     }
 
     /// Everyone whose memory lives through an upgrade.

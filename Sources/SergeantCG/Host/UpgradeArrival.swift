@@ -40,6 +40,7 @@ public struct UpgradeArrival: Sendable {
         let state = try UpgradeState(bytes: UpgradeFile.read(numbers[1]))
         for descriptor in state.descriptors { setCloseOnExec(descriptor, true) }
         OpenFileLimit.recall(state.openFileLimit)
+        OOMScore.recall(state.oomScoreAdjustment)
         return UpgradeArrival(task: .goOn, state: state)
     }
 

@@ -22,6 +22,7 @@ struct UpgradeState: Codable {
     var sockets: [ListeningSockets.Socket]
     var stopWasAsked: Bool
     var openFileLimit: OpenFileLimit?
+    var oomScoreAdjustment: Int32?
     /// What observers and parts of the loop remember, by their names.
     var memories: [String: UpgradeMemory]
 
