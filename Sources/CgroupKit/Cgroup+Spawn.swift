@@ -9,7 +9,7 @@ public struct PlacedProcess: ~Copyable, Sendable {
     public let pidfd: Int32
     /// Tells whether the program came to run, for a process that was made by copying memory: see
     /// `StartStatus`. `nil` if that is sure already. Non-blocking and close-on-exec.
-    public let statusPipe: Int32?
+    public private(set) var statusPipe: Int32?
 
     init(pid: Int32, pidfd: Int32, statusPipe: Int32?) {
         self.pid = pid
@@ -25,6 +25,12 @@ public struct PlacedProcess: ~Copyable, Sendable {
     deinit {
         close(pidfd)
         if let statusPipe { close(statusPipe) }
+    }
+
+    /// Closes the status pipe, which has nothing more to tell once `StartStatus` was not `pending`.
+    public mutating func closeStatusPipe() {
+        if let statusPipe { close(statusPipe) }
+        statusPipe = nil
     }
 
     /// Ends this value without closing anything: the descriptors are the caller's to close.

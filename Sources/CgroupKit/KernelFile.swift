@@ -15,14 +15,15 @@ enum KernelFile {
         _ name: StaticString, beneath directory: Int32, at path: @autoclosure () -> String,
         expecting expected: Int = smallSize, _ body: (Span<UInt8>) -> Value
     ) throws(CgroupError) -> Value {
-        let file = openat(directory, name.cString, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-        guard file >= 0 else {
+        let file = SpareDescriptor.open { openat(directory, name.cString, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) }
+        defer { file.close() }
+        guard file.descriptor >= 0 else {
             throw CgroupError(
-                operation: "read", path: "\(path())/\(name)", errno: reason(errno, beneath: directory))
+                operation: "read", path: "\(path())/\(name)",
+                errno: reason(-file.descriptor, beneath: directory))
         }
-        defer { close(file) }
         do throws(Failure) {
-            return try contents(of: file, isOnePiece: true, expecting: expected, body)
+            return try contents(of: file.descriptor, isOnePiece: true, expecting: expected, body)
         } catch {
             throw CgroupError(operation: "read", path: "\(path())/\(name)", errno: error.errno)
         }
@@ -33,14 +34,15 @@ enum KernelFile {
         _ name: String, beneath directory: Int32, at path: @autoclosure () -> String,
         _ body: (Span<UInt8>) -> Value
     ) throws(CgroupError) -> Value {
-        let file = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-        guard file >= 0 else {
+        let file = SpareDescriptor.open { openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) }
+        defer { file.close() }
+        guard file.descriptor >= 0 else {
             throw CgroupError(
-                operation: "read", path: "\(path())/\(name)", errno: reason(errno, beneath: directory))
+                operation: "read", path: "\(path())/\(name)",
+                errno: reason(-file.descriptor, beneath: directory))
         }
-        defer { close(file) }
         do throws(Failure) {
-            return try contents(of: file, isOnePiece: false, expecting: smallSize, body)
+            return try contents(of: file.descriptor, isOnePiece: false, expecting: smallSize, body)
         } catch {
             throw CgroupError(operation: "read", path: "\(path())/\(name)", errno: error.errno)
         }
@@ -50,11 +52,13 @@ enum KernelFile {
     static func readAll<Value: ~Copyable>(
         _ path: String, _ body: (Span<UInt8>) -> Value
     ) throws(CgroupError) -> Value {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { throw CgroupError(operation: "read", path: path, errno: errno) }
-        defer { close(file) }
+        let file = SpareDescriptor.open { Glibc.open(path, O_RDONLY | O_CLOEXEC) }
+        defer { file.close() }
+        guard file.descriptor >= 0 else {
+            throw CgroupError(operation: "read", path: path, errno: -file.descriptor)
+        }
         do throws(Failure) {
-            return try contents(of: file, isOnePiece: false, expecting: smallSize, body)
+            return try contents(of: file.descriptor, isOnePiece: false, expecting: smallSize, body)
         } catch {
             throw CgroupError(operation: "read", path: path, errno: error.errno)
         }
@@ -76,11 +80,11 @@ enum KernelFile {
     private static func write(_ bytes: UnsafeRawBufferPointer, to name: String, beneath directory: Int32)
         -> Int32
     {
-        let file = openat(directory, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW)
-        guard file >= 0 else { return reason(errno, beneath: directory) }
-        defer { close(file) }
+        let file = SpareDescriptor.open { openat(directory, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW) }
+        defer { file.close() }
+        guard file.descriptor >= 0 else { return reason(-file.descriptor, beneath: directory) }
         while true {
-            let written = Glibc.write(file, bytes.baseAddress, bytes.count)
+            let written = Glibc.write(file.descriptor, bytes.baseAddress, bytes.count)
             if written == bytes.count { return 0 }
             if written >= 0 { return EIO }
             if errno != EINTR { return errno }

@@ -52,6 +52,24 @@ extension Kernel {
             }
         }
 
+        /// No descriptor is free when the kernel kills a worker: why it died is known all the same.
+        @Test func anOOMKillIsKnownWithoutADescriptor() throws {
+            let launch = Launch(
+                ["--memory-max", "32M"], command: try TestWorker.command("allocate", "200M", "2000"))
+            try supervise(launch, mayHaveTrouble: true) { supervisor in
+                try supervisor.waitFor("worker_started")
+                // The one that its pidfd leaves free is above the limit, and none is below.
+                let open = ProcessFacts(supervisor.pid).descriptors
+                let pidfd = try #require(open.first { $0.value.contains("pidfd") }?.key)
+                try #require((0..<pidfd).allSatisfy { open[$0] != nil })
+                try supervisor.limitDescriptors(to: UInt64(pidfd))
+                let end = try supervisor.waitFor("worker_exited")
+                #expect(end.reason == "oom_killed" && end.signal == SIGKILL)
+                try supervisor.limitDescriptors(to: 1024)
+                try supervisor.waitFor("worker_started") { $0.incarnation ?? 0 > 1 }
+            }
+        }
+
         enum Offspring: String, CaseIterable {
             case child
             case daemon

@@ -135,6 +135,25 @@ extension NativeSupervisor {
             }
         }
 
+        /// The first death after an upgrade, of a group that has started nobody since: its cgroup goes, and who was left in it.
+        @Test func whatIsLeftIsRemovedAfterwards() throws {
+            let launch = Launch(
+                ["--backoff-initial", "1", "--stop-timeout", "0.5"],
+                command: try TestWorker.command("fork-many", "1"))
+            try withReplaceableProgram("left", launch) { supervisor, _ in
+                try supervisor.waitForOutput { $0.hasPrefix("forked 1") }
+                let started = try supervisor.waitFor("worker_started")
+                let directory = try supervisor.directory(of: started)
+                supervisor.signal(SIGUSR2)
+                try supervisor.waitFor("supervisor_upgraded")
+                kill(try #require(started.pid), SIGKILL)
+                try supervisor.waitFor("worker_leftovers")
+                try supervisor.waitUntil("\(directory) is removed") { access(directory, F_OK) != 0 }
+                #expect(try supervisor.stop() == .code(0))
+                expectNothingLeft(supervisor)
+            }
+        }
+
         private static func running(_ supervisor: SupervisorProcess) -> [Int32] {
             let ended = Set(supervisor.lines.filter { $0.event == "worker_exited" }.compactMap(\.pid))
             return supervisor.lines.filter { $0.event == "worker_started" }.compactMap(\.pid).filter {

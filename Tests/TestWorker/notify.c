@@ -114,6 +114,11 @@ int mode_notify(char **steps) {
             if (text == NULL) fail("flood:N:TEXT");
             *text++ = '\0';
             for (long long left = number(rest); left > 0; left--) notify(text, MSG_DONTWAIT);
+        } else if ((rest = after(*steps, "every:"))) {
+            char *text = strchr((char *)rest, ':');
+            if (text == NULL) fail("every:MILLISECONDS:TEXT");
+            *text++ = '\0';
+            for (;; pause_milliseconds(number(rest))) notify(text, MSG_DONTWAIT);
         } else if ((rest = after(*steps, "elsewhere:"))) {
             char *text = strchr((char *)rest, ':');
             if (text == NULL) fail("elsewhere:PATH:TEXT");

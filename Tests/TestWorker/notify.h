@@ -5,6 +5,7 @@
 //   descriptors:N:TEXT   with N descriptors
 //   bytes:N           N bytes of garbage
 //   flood:N:TEXT      N times, dropping what does not fit
+//   every:MILLISECONDS:TEXT  again and again, for ever
 //   barrier           BARRIER=1 with a pipe; says `barrier` on stdout when the other end has closed it
 //   print:TEXT        a line on stdout
 int mode_notify(char **steps);

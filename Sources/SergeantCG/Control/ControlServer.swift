@@ -204,7 +204,12 @@ package final class ControlServer: Observer, LoopPart {
     }
 
     private func drop(_ key: UInt32) {
-        // Closing it takes it off the loop.
+        if let descriptor = connections[key]?.descriptor.number {
+            // A child that has not come to its exec has a copy, as long as its cgroup is frozen: closing ours would neither
+            // take it off the loop nor tell the client.
+            host?.ignore(descriptor)
+            _ = shutdown(descriptor, Int32(SHUT_RDWR))
+        }
         connections[key] = nil
         stuck[key] = nil
     }

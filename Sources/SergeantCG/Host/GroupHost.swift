@@ -13,6 +13,8 @@ final class GroupHost {
     private let targets: LauncherImage.Targets
     private let subtree: Subtree
     private let program: PreparedProcess
+    /// How it is started where nothing holds it up.
+    private let mode: ProcessSpecification.Mode
     let output: GroupOutput
     var executable: String { program.executable }
     private var directory: Directory?
@@ -73,6 +75,7 @@ final class GroupHost {
             // That user may stop the child before exec: nobody is to wait for it.
             specification.mode = .copiesMemory
         }
+        mode = specification.mode
         do { program = try PreparedProcess(specification) } catch {
             throw SupervisorError(.configuration, error.description)
         }
@@ -220,10 +223,15 @@ final class GroupHost {
 
     /// Starts the program in a worker's cgroup.
     ///
-    /// - Parameter report: the worker's end of its report channel.
+    /// - Parameters:
+    ///   - report: the worker's end of its report channel.
+    ///   - isCongested: the worker would wait for a CPU before its exec. Nobody is to wait for that, nor for one that is
+    ///     frozen.
     func spawn(
-        _ slot: SlotID, in cgroup: borrowing Cgroup, names: Names, environment: [String], report: Int32?
+        _ slot: SlotID, in cgroup: borrowing Cgroup, names: Names, environment: [String], report: Int32?,
+        isCongested: Bool
     ) throws(SpawnError) -> PlacedProcess {
+        program.mode = isCongested || directory?.freeze.isFrozen == true ? .copiesMemory : mode
         if let report { try program.setSource(report, forTarget: targets.report) }
         let name = names.worker(slot)
         return try output.withDescriptor(slot, named: name) { (descriptor, variables) throws(SpawnError) in
@@ -235,17 +243,19 @@ final class GroupHost {
         }
     }
 
+    /// Of a group of which this image of the program has started no worker yet, too.
     func remove(_ leaf: String) throws(CgroupError) {
-        guard let directory else { return }
-        try directory.cgroup.removeChild(leaf)
+        try withDirectory { (group) throws(CgroupError) in try group.removeChild(leaf) }
     }
 }
 
 /// A cgroup that can be had, lost and had again.
 private final class Directory {
     let cgroup: Cgroup
+    let freeze: FreezeView
 
     init(_ cgroup: consuming Cgroup) {
+        freeze = FreezeView(cgroup)
         self.cgroup = cgroup
     }
 }

@@ -66,7 +66,7 @@ extension Host {
             let process = try group.spawn(
                 id.slot, in: worker.cgroup, names: names,
                 environment: WorkerEnvironment.own(id, names: names, notifySocket: worker.socket?.path),
-                report: childEnd)
+                report: childEnd, isCongested: congestion.isThere)
             worker.awaitsProgram = process.statusPipe != nil
             worker.process = consume process
         } catch {

@@ -106,7 +106,11 @@ extension Host {
             guard try !worker.cgroup.events().populated else { return }
         } catch {
             // Removed by somebody else: nothing can be in it.
-            guard error.errno == ENODEV || error.errno == ENOENT else { return trouble(id, error) }
+            guard error.errno == ENODEV || error.errno == ENOENT else {
+                // The kernel may have nothing more to tell of it: it is looked at again with the next kill.
+                worker.asksForEmptiness = true
+                return trouble(id, error)
+            }
         }
         worker.asksForEmptiness = false
         unwatchEmptiness(worker)
@@ -159,6 +163,7 @@ extension Host {
             trouble(worker.id, error)
         }
         loop.remove(pipe)
+        worker.process?.closeStatusPipe()
     }
 
     /// The child that cannot be listened to was killed.
@@ -197,6 +202,8 @@ extension Host {
         // The kernel's word of them may be late.
         let refusals = tellRefusals(of: worker)
         unwatchProcesses(worker)
+        // A child that has not come to its exec may have a copy, which would stay on the loop with what was not read.
+        if let socket = worker.socket?.descriptor.number { loop.remove(socket) }
         worker.process = nil
         worker.socket = nil
         worker.pressure = nil

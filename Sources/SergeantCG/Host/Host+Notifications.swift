@@ -56,12 +56,13 @@ extension Host {
         }
     }
 
-    /// A sender that has ended cannot be asked any more; the socket is this worker's alone, in a directory of our own.
+    /// A sender that has ended cannot be asked any more, nor any where no descriptor is left; the socket is this worker's
+    /// alone, in a directory of our own.
     private func comes(_ sender: Int32, from worker: Worker) -> Bool {
         guard sender > 0 else { return false }
         let place: String
         do throws(CgroupError) { place = try OwnPlace.find(of: sender) } catch {
-            return error.errno == ENOENT || error.errno == ESRCH
+            return [ENOENT, ESRCH, EMFILE, ENFILE].contains(error.errno)
         }
         let own = names.cgroup(worker.id)
         return place == own || place.hasPrefix(own + "/")

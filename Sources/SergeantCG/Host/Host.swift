@@ -33,6 +33,7 @@ final class Host {
     let buffers: [any BufferedObserver]
     let parts: [any LoopPart]
     let slowWrites = SlowWrites()
+    let congestion = Congestion()
     let sockets: ListeningSockets
     /// Nil for a guest: its program is not ours to replace.
     let upgrade: Upgrade?
@@ -96,7 +97,10 @@ final class Host {
         try listen(watcher.descriptor, .watcher)
         try listen(stopRequest, .stopRequest)
         if let signal = signals?.descriptor { try listen(signal, .signal) }
+        SpareDescriptor.keep()
     }
+
+    deinit { SpareDescriptor.drop() }
 
     func listen(_ descriptor: Int32, _ source: Source) throws(SupervisorError) {
         let error = loop.add(descriptor, .readable, token: Self.token(source))

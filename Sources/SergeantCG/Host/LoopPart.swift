@@ -46,7 +46,7 @@ package struct HostAccess {
     }
 
     /// Has ``LoopPart/descriptorIsReady(_:)`` called while a descriptor is ready. A descriptor that is closed is forgotten
-    /// by itself.
+    /// by itself, once no child on its way to its exec has a copy.
     ///
     /// - Returns: 0, or the errno.
     func listen(to descriptor: Int32, _ interest: EventLoop.Interest, key: UInt32) -> Int32 {

@@ -58,7 +58,7 @@ public struct OpenFileLimit: Hashable, Codable, Sendable {
             if case .sergeant = group.program { each += 1 }
             if group.notifies { each += 1 }
             if group.output == .prefix { each += 1 }
-            needed += 1 + each * UInt64(group.workers)
+            needed += 2 + each * UInt64(group.workers)
         }
         guard needed > limit.rlim_cur else { return }
         throw SupervisorError(

@@ -141,6 +141,8 @@ package final class PrefixedOutput: LoopPart {
 
     private func close(_ key: UInt32, _ source: Source) {
         source.lines.finish({ write($0, of: source) }, evenIfEmpty: false)
+        // A child that has not come to its exec may have a copy, which would stay on the loop.
+        host?.ignore(source.pipe.number)
         sources[key] = nil
     }
 
