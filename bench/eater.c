@@ -121,7 +121,8 @@ static void eat_until_crossed(const char *fifo, int file, const char *key, long 
 {
     char line[96];
     struct sigaction action = {.sa_handler = note_signal};
-    sigaction(SIGTERM, &action, NULL);
+    if (follows)
+        sigaction(SIGTERM, &action, NULL);
     wait_for_the_word();
     char *memory = map_anonymous(most);
     for (size_t at = 0; at < most; at += page) {

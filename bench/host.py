@@ -25,7 +25,7 @@ def machine():
                   if line.startswith("model name")), platform.machine())
     return {
         "cores": len(os.sched_getaffinity(0)),
-        "processor": model,
+        "processor": "User-mode Linux" if model == "UML" else model,
         "kernel": platform.release(),
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "load_average": round(os.getloadavg()[0], 2),
@@ -100,11 +100,18 @@ def descriptors(pid):
 
 @contextlib.contextmanager
 def open_files_allowed(count):
-    """Raises the hard limit of setrlimit(2), as a unit's LimitNOFILE= does, for what is started in the body."""
+    """Raises the hard limit of setrlimit(2), as a unit's LimitNOFILE= does, for what is started in the body.
+
+    The body gets the limit that is then in force: to raise it takes CAP_SYS_RESOURCE.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, max(hard, count)))
     try:
-        yield
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, max(hard, count)))
+    except (ValueError, OSError):
+        yield hard
+        return
+    try:
+        yield max(hard, count)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 

@@ -10,8 +10,8 @@ import sys
 import tempfile
 import time
 
-from bench import (crowd, footprint, host, idle, limited, many, oom, overshoot, programs, replacement, respawn_calls,
-                   respawns, soft_limit)
+from bench import (crowd, footprint, host, idle, limited, limited_calls, many, oom, overshoot, programs, replacement,
+                   respawn_calls, respawns, soft_limit)
 from bench.running import Bench, note
 
 KERNELS = programs.PROJECT / "scripts"
@@ -34,7 +34,7 @@ PARTS = {
     "memory": Part("With a memory controller", [str(KERNELS / "in-cgroup2")], ["memory"], {
         "soft-limit": soft_limit, "overshoot": overshoot}),
     "systemd": Part("Beside systemd, in a QEMU machine", [str(KERNELS / "kernels/qemu")], ["memory"], {
-        "limited-replacement": limited, "oom": oom}),
+        "limited-replacement": limited, "limited-calls": limited_calls, "oom": oom}),
 }
 MEASURES = {name: module for part in PARTS.values() for name, module in part.measures.items()}
 

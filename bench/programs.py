@@ -40,7 +40,7 @@ class Package:
         return shutil.which(self.program) or shutil.which(str(VENV / "bin" / self.program))
 
     def version(self):
-        return first_line(self.version_command) if self.find() else None
+        return first_line(self.version_command).removeprefix(f"{self.name} ") if self.find() else None
 
 
 def of_debian(name, program):

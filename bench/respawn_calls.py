@@ -16,9 +16,12 @@ SETTLED_SECONDS = 2
 
 
 def measure(bench, sizes, only):
-    kills = sizes.traced_kills
+    return under(bench, only([FLOOR, SERGEANTCG]), sizes.traced_kills)
+
+
+def under(bench, supervisors, kills):
     note(f"system calls of {kills} respawns")
-    with bench.started([(one, kills) for one in only([FLOOR, SERGEANTCG])]) as all_running:
+    with bench.started([(one, kills) for one in supervisors]) as all_running:
         wait_for_age(all_running, AGE_SECONDS)
         return {running.name: respawns(running) for running in all_running}
 
@@ -41,7 +44,7 @@ def respawns(running):
             "child": {name: value / count for name, value in children.most_common()}}
 
 
-def section(figures):
+def section(figures, what="a respawn's system calls"):
     columns = [(name, part) for name in figures for part in ("own", "child")]
     names = sorted({call for name, part in columns for call in figures[name][part]},
                    key=lambda call: -sum(figures[name][part].get(call, 0) for name, part in columns))
@@ -52,13 +55,13 @@ def section(figures):
     rows = [[call, *(cell(figures[name][part].get(call, 0)) for name, part in columns)] for call in names]
     rows.append(["all", *(f"{sum(figures[name][part].values()):.2f}" for name, part in columns)])
     count = next(iter(figures.values()))["respawns"]
-    header = ["system call"] + [name if part == "own" else f"{name}'s child, to exec" for name, part in columns]
+    header = [what] + [name if part == "own" else f"{name}'s child, to exec" for name, part in columns]
     return f"{table(header, rows)}\n\nThe mean of {count} respawns, counted by strace, workers killed one by one."
 
 
-def goals(figures):
+def goals(figures, what="system calls per respawn"):
     if not {"sergeantcg", "floor"} <= figures.keys():
         return []
     ours, floor = figures["sergeantcg"]["calls"], figures["floor"]["calls"]
-    return [Goal("system calls per respawn", "at most 1.5 of the floor's", f"{ours:.1f}, the floor {floor:.1f}",
+    return [Goal(what, "at most 1.5 of the floor's", f"{ours:.1f}, the floor {floor:.1f}",
                  ratio(ours, floor), ours <= 1.5 * floor)]

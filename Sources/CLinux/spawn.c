@@ -160,11 +160,10 @@ static IN_CHILD void reset_signals(struct child *child) {
 static IN_CHILD void set_oom_score(struct child *child) {
     char text[12];
     unsigned length = write_decimal(text, child->request->oom_score_adjustment);
+    // Exec closes it.
     long file = raw4(SYS_openat, AT_FDCWD, (long)"/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC, 0);
     if (file < 0) fail(child, file, LINUX_SPAWN_STAGE_OOM_SCORE);
     long result = raw4(SYS_write, file, (long)text, length, 0);
-    if (result < 0) fail(child, result, LINUX_SPAWN_STAGE_OOM_SCORE);
-    result = raw4(SYS_close, file, 0, 0, 0);
     if (result < 0) fail(child, result, LINUX_SPAWN_STAGE_OOM_SCORE);
 }
 
@@ -309,10 +308,8 @@ int linux_spawn(const struct linux_spawn_request *request, struct linux_spawn_re
         .cgroup = (uint64_t)request->cgroup,
     };
 
-    // All 64, the C library's own too, which its sigprocmask would leave out. Neither call can fail.
-    static const uint64_t all = ~UINT64_C(0);
-    uint64_t mask;
-    (void)raw4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&mask, signal_set_size);
+    // No signal need be held back for the child's sake: it has no handler of ours left (CLONE_CLEAR_SIGHAND) that could run
+    // in our memory, and one that ends it before exec ends it as one does just after.
     long pid = request->mode == LINUX_SPAWN_SHARES_MEMORY ? clone_sharing_memory(&arguments, &child)
                                                          : clone_copying_memory(&arguments, &child);
     if (pid > 0 && child.error != 0) {
@@ -322,7 +319,6 @@ int linux_spawn(const struct linux_spawn_request *request, struct linux_spawn_re
         do waited = raw5(SYS_waitid, P_PIDFD, pidfd, (long)&ignored, WEXITED | __WALL, 0);
         while (waited == -EINTR);
     }
-    (void)raw4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, signal_set_size);
 
     if (status_pipe[1] >= 0) close(status_pipe[1]);
     if (pid < 0) {

@@ -84,9 +84,9 @@ public struct Exit: Hashable, Sendable {
     public var report: WorkerReport?
     /// Nil without the memory controller.
     public var memory: MemoryCounters?
-    /// `memory.peak` in bytes; nil without the memory controller.
+    /// `memory.peak` in bytes; nil without the memory controller, and where nobody tells it.
     public var memoryPeak: UInt64?
-    /// `usage_usec` of `cpu.stat`, children included.
+    /// `usage_usec` of `cpu.stat`, children included; nil where nobody tells it.
     public var cpuMicroseconds: UInt64?
     /// `max` of `pids.events`, forks that a limit refused; nil where `pids.max` was not set.
     public var refusals: UInt64?

@@ -51,6 +51,13 @@ import Testing
         }
     }
 
+    /// What no line has room for is not asked of the kernel at each end.
+    @Test func onlyJSONTellsWhatAWorkerTook() {
+        #expect(LogLines(descriptor: STDERR_FILENO, format: .json).tellsUsage)
+        #expect(!LogLines(descriptor: STDERR_FILENO, format: .text).tellsUsage)
+        #expect(!LogLines(descriptor: STDERR_FILENO, format: .colouredText).tellsUsage)
+    }
+
     @Test func theEndsOfEveryRange() throws {
         let all = String(String.UnicodeScalarView((0...0x7FF).compactMap { Unicode.Scalar($0) }))
         let rare = "\u{2028}\u{2029}\u{FEFF}\u{FFFD}\u{FFFF}\u{10FFFF}\u{1F469}\u{200D}\u{1F680}"

@@ -124,6 +124,8 @@ package final class ControlServer: Observer, LoopPart {
         host = nil
     }
 
+    package var tellsUsage: Bool { false }
+
     package func observe(_ occurrence: Occurrence, named names: Names) {
         board.observe(occurrence, named: names)
         switch occurrence {

@@ -12,6 +12,8 @@ package final class StatusBoard: Observer {
         standing = Standing(desired: desired)
     }
 
+    package var tellsUsage: Bool { false }
+
     package func observe(_ occurrence: Occurrence, named names: Names) {
         var now = timespec()
         // CLOCK_REALTIME cannot fail with a valid pointer.

@@ -212,8 +212,10 @@ extension Host {
         exit.refusals = refusals
         do {
             exit.memory = try counters(worker)
-            if exit.memory != nil { exit.memoryPeak = try worker.cgroup.memoryPeak() }
-            exit.cpuMicroseconds = try worker.cgroup.cpuStat().usageMicroseconds
+            if tellsUsage {
+                if exit.memory != nil { exit.memoryPeak = try worker.cgroup.memoryPeak() }
+                exit.cpuMicroseconds = try worker.cgroup.cpuStat().usageMicroseconds
+            }
         } catch {
             trouble(worker.id, error)
         }

@@ -30,6 +30,8 @@ final class Host {
     private(set) var groups: [GroupHost]
     private(set) var names: Names
     let observers: [any Observer]
+    /// One of them tells what a worker took in all.
+    let tellsUsage: Bool
     let buffers: [any BufferedObserver]
     let parts: [any LoopPart]
     let slowWrites = SlowWrites()
@@ -80,6 +82,7 @@ final class Host {
         self.upgrade = upgrade
         self.inheritance = inheritance
         adoptees = Self.adoptees(subtree.adopted, names)
+        tellsUsage = observers.contains { $0.tellsUsage }
         buffers = observers.compactMap { $0 as? any BufferedObserver }
         awaited = buffers.map { _ in nil }
         self.stopRequest = stopRequest

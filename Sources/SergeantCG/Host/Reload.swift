@@ -113,6 +113,8 @@ final class Reload: LoopPart, Observer, Remembering {
 
     // MARK: The end
 
+    var tellsUsage: Bool { false }
+
     func observe(_ occurrence: Occurrence, named names: Names) {
         guard let course else { return }
         switch occurrence {

@@ -25,13 +25,13 @@ public enum Signals {
 
     /// Holds back every request to stop until a supervisor asks for it: the first thing a program's `main`
     /// does. Also sets SIGCHLD to its default, for a parent that ignores it leaves children unreapable
-    /// (waitid(2), ECHILD), and ignores SIGPIPE.
+    /// (waitid(2), ECHILD), and holds back SIGPIPE for ever. (Were it ignored, it would have to be set back in every worker.)
     public static func hold() {
         var set = asked
-        // Neither can fail with a valid set and a real signal number.
+        // None can fail with a valid set and a real signal number.
+        sigaddset(&set, SIGPIPE)
         _ = pthread_sigmask(SIG_BLOCK, &set, nil)
         _ = signal(SIGCHLD, SIG_DFL)
-        _ = signal(SIGPIPE, SIG_IGN)
     }
 
     /// The signals this process ignores, as bits from signal 1: exec would hand them on, so a worker's are

@@ -45,6 +45,9 @@ public final class ServiceNotification: Observer {
         socket?.flush()
     }
 
+    /// systemd is told of readiness alone.
+    public var tellsUsage: Bool { false }
+
     /// Takes note of what this occurrence changes for systemd.
     public func observe(_ occurrence: Occurrence, named names: Names) {
         guard let socket else { return }

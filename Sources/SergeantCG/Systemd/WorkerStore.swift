@@ -48,6 +48,8 @@ final class WorkerStore: Observer, LoopPart {
         host = nil
     }
 
+    var tellsUsage: Bool { false }
+
     func observe(_ occurrence: Occurrence, named names: Names) {
         switch occurrence {
         case .workerStarted(let id, _, _):

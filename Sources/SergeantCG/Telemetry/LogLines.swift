@@ -33,6 +33,9 @@ public final class LogLines: ProgramLog, Remembering {
         write(Record(occurrence, names: names))
     }
 
+    /// A line of text has no room for it.
+    public var tellsUsage: Bool { format == .json }
+
     package var awaitedDescriptor: Int32? { sink.isWaiting ? sink.readiness : nil }
 
     package func finish() {

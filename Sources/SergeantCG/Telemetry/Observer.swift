@@ -4,6 +4,15 @@ public import Supervision
 public protocol Observer: AnyObject {
     /// Called on the supervisor's thread, in order. It must not block: the workers wait for it.
     func observe(_ occurrence: Occurrence, named names: Names)
+
+    /// Whether it tells what a worker took in all, ``Exit/memoryPeak`` and ``Exit/cpuMicroseconds``. They cost system calls at
+    /// every end, so they are nil where no observer tells them. It does unless it says otherwise.
+    var tellsUsage: Bool { get }
+}
+
+extension Observer {
+    /// It does.
+    public var tellsUsage: Bool { true }
 }
 
 /// An observer that holds back what its reader does not take: the event loop tells it when to try again.
