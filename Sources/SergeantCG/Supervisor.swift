@@ -60,8 +60,10 @@ public final class Supervisor: Sendable {
         var passed =
             inheritance == nil && configuration.takesPassedSockets
             ? try PassedDescriptors.take() : PassedDescriptors()
-        try OpenFileLimit.check(
-            for: configuration.groups, sockets: inheritance?.sockets.count ?? passed.items.count)
+        // What an image before handed over is open already: a limit lowered since then must not end its workers.
+        if inheritance == nil {
+            try OpenFileLimit.check(for: configuration.groups, sockets: passed.items.count)
+        }
         let programs = try GroupPreparation.find(configuration.groups)
         let subtree =
             if let inheritance { Subtree(inheritance.subtree) } else { try Subtree(configuration, &passed) }

@@ -107,6 +107,27 @@ extension NativeSupervisor {
             }
         }
 
+        /// The limit of descriptors was lowered since the start. Where the next image could not go on with what is left it
+        /// does not take over; where it could, it asks for no more, though its workers may need more in the end.
+        @Test func aLimitLoweredMeanwhileLosesNoWorker() throws {
+            let launch = Launch(
+                ["--concurrent-workers", "20", "--backoff-initial", "600", "--backoff-max", "600"],
+                command: try TestWorker.command("exit", "1"))
+            try withReplaceableProgram("lowered", launch) { supervisor, _ in
+                try supervisor.waitFor(20, "worker_backoff")
+                let open = ProcessFacts(supervisor.pid).descriptors
+                try supervisor.limitDescriptors(to: UInt64((open.keys.max() ?? 0) + 5))
+                supervisor.signal(SIGUSR2)
+                let refused = try supervisor.waitFor("supervisor_upgrade_refused")
+                #expect(refused.message.contains("open files"), "\(refused.message)")
+                try supervisor.limitDescriptors(to: UInt64(open.count + 24))
+                supervisor.signal(SIGUSR2)
+                try supervisor.waitFor("supervisor_upgraded")
+                #expect(try supervisor.stop() == .code(0))
+                expectNothingLeft(supervisor)
+            }
+        }
+
         /// A worker that dies while one image hands over to the next is noticed by the next, with how it ended.
         @Test func deathsMeanwhileAreNoticed() throws {
             let launch = Launch(

@@ -20,6 +20,7 @@
 
 #include "memory.h"
 #include "notify.h"
+#include "puppet.h"
 #include "sockets.h"
 #include "worker.h"
 
@@ -447,6 +448,7 @@ static const struct mode {
     {"keyring", mode_keyring, 0},                        //
     {"fail-until", mode_fail_until, 1},                  // FILE [CODE]
     {"notify", mode_notify, 0},                          // STEP…
+    {"puppet", mode_puppet, 0},                          //
     {"serve", mode_serve, 0},                            //
     {"connect", mode_connect, 2},                        // FILE tcp HOST PORT | FILE unix PATH
     {"flood", mode_flood, 1},                            // anonymous|shared|threads

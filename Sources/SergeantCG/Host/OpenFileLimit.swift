@@ -46,6 +46,20 @@ public struct OpenFileLimit: Hashable, Codable, Sendable {
     /// The supervisor's own descriptors, and what is open for a moment.
     private static let own: UInt64 = 24
 
+    /// Another image of the program is to go on with this many descriptors, and opens its own beside them.
+    ///
+    /// - Throws: ``SupervisorError`` where this process may not have so many: that image would have to give up.
+    static func check(forNextImageWith inherited: Int) throws(SupervisorError) {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        let needed = own + UInt64(inherited)
+        guard needed > limit.rlim_cur else { return }
+        throw SupervisorError(
+            .system,
+            "to go on it needs \(needed) open files, and \(limit.rlim_cur) are allowed: allow more, with prlimit(1)"
+        )
+    }
+
     /// - Throws: ``SupervisorError`` where the workers need more descriptors than this process may have.
     static func check(for groups: [GroupConfiguration], sockets: Int) throws(SupervisorError) {
         var limit = rlimit()

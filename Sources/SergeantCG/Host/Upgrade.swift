@@ -100,6 +100,7 @@ package final class Upgrade: LoopPart {
     private func replace(_ host: HostAccess) throws {
         host.flushObservers()
         let state = try host.upgradeState()
+        try OpenFileLimit.check(forNextImageWith: state.descriptors.count)
         let file = try UpgradeFile.write(state.bytes())
         let error = program.replaceUs(state: file, open: state.descriptors)
         throw SupervisorError(

@@ -1,0 +1,218 @@
+"""The supervisor under chaos: its configuration, its log as it comes, and the workers that live."""
+import dataclasses
+import datetime
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import machine
+
+BACK_OFF = 0.05
+WATCHDOG = 5
+GRACE = 2
+
+
+@dataclasses.dataclass
+class Line:
+    """A line of the log, with its time on the monotonic clock."""
+    at: float
+    fields: dict
+    # Of a worker that was started.
+    born: float = None
+
+    def __getattr__(self, name):
+        return self.fields.get(name)
+
+
+class Stream:
+    """Reads lines from a descriptor on a thread of its own, and can be told to stop reading for a while."""
+
+    def __init__(self, descriptor, take):
+        self.reads = threading.Event()
+        self.reads.set()
+        self.ended = threading.Event()
+        self._file = os.fdopen(descriptor, 'rb', buffering=0)
+        self._take = take
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self):
+        partial = b''
+        while True:
+            self.reads.wait()
+            piece = self._file.read(65536)
+            if not piece:
+                break
+            *lines, partial = (partial + piece).split(b'\n')
+            for line in lines:
+                self._take(line)
+        self.ended.set()
+
+
+class Pool:
+    def __init__(self, program, worker, directory):
+        self.program, self.worker, self.directory = program, worker, pathlib.Path(directory)
+        self.ground = machine.make_ground()
+        self.small_disk = self.directory / 'small'
+        self.small_disk.mkdir()
+        subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', self.small_disk], check=True)
+        self.file = self.directory / 'pool.yaml'
+        self.control = self.directory / 'control'
+        self.rounds = 0
+        self.lines, self.strays, self.printed = [], [], 0
+        self.live = {}  # worker: line of its start
+        self.moved = threading.Condition()
+        # How far the wall clock is ahead of the monotonic one, with every value it has had.
+        self.offsets = [time.time() - time.monotonic()]
+
+    # What runs.
+
+    def write_configuration(self, *, rounds=None, limit='24M'):
+        if rounds is not None:
+            self.rounds = rounds
+        command = 'command: ' + json.dumps([str(self.worker), 'puppet'])
+        self.file.write_text(f'''
+name: chaos
+control: {self.control}
+defaults: {{backoff-initial: {BACK_OFF}, backoff-max: 0.4, stop-timeout: {GRACE}}}
+groups:
+  steady: {{{command}, concurrent-workers: 3, watchdog: {WATCHDOG}, env: {{ROUND: "{self.rounds}"}}}}
+  hard: {{{command}, concurrent-workers: 2, memory-max: 24M, pids-max: 24}}
+  soft: {{{command}, concurrent-workers: 2, max-worker-memory-usage: {limit}}}
+  prints: {{{command}, output: prefix}}
+  files: {{{command}, output: {self.small_disk}/output}}
+''')
+
+    def start(self):
+        self.write_configuration()
+        log, log_end = os.pipe()
+        output, output_end = os.pipe()
+        words = [self.program, '--log-format', 'json', '--log-level', 'debug', '--config', str(self.file)]
+        into = f'echo $$ >{self.ground}/cgroup.procs && exec "$@"'
+        self.process = subprocess.Popen(
+            ['/bin/sh', '-c', into, 'sh', *words], stdin=subprocess.DEVNULL, stdout=output_end, stderr=log_end)
+        os.close(log_end)
+        os.close(output_end)
+        self.pid = self.process.pid
+        self.log = Stream(log, self._take)
+        self.output = Stream(output, self._count)
+        self.wait_for('supervisor_ready')
+        machine.prefer(self.pid, -19)
+
+    def stop(self):
+        """Its exit status, when all it printed is read."""
+        self.process.terminate()
+        status = self.process.wait(60)
+        self.log.ended.wait(30)
+        return status
+
+    def clean_up(self):
+        """Whatever happened: no process of it, no cgroup and no mount is left."""
+        self.log.reads.set()
+        (self.ground / 'cgroup.kill').write_text('1')
+        self.process.wait(60)
+        subprocess.run(['umount', self.small_disk], check=True)
+
+    # What it says.
+
+    def _count(self, line):
+        self.printed += 1
+
+    def _take(self, text):
+        try:
+            fields = json.loads(text)
+            # fromisoformat of Python before 3.11 knows no Z.
+            stamp = time_of(fields['time'])
+        except (ValueError, KeyError):
+            self.strays.append(text.decode(errors='replace'))
+            return
+        with self.moved:
+            # The steps are of an hour: just one of the offsets gives a time near the line before.
+            before = self.lines[-1].at if self.lines else stamp - self.offsets[0]
+            at = min((stamp - offset for offset in self.offsets), key=lambda value: abs(value - before))
+            line = Line(at, fields)
+            self.lines.append(line)
+            if line.event in ('worker_started', 'worker_adopted'):
+                line.born = machine.born(line.pid)
+                self.live[line.worker, line.incarnation] = line
+            elif line.event == 'worker_exited':
+                self.live.pop((line.worker, line.incarnation), None)
+            self.moved.notify_all()
+
+    def wait_for(self, event, since=0, seconds=60):
+        """The first such line from a position on."""
+        end = time.monotonic() + seconds
+        with self.moved:
+            while True:
+                for line in self.lines[since:]:
+                    if line.event == event:
+                        return line
+                left = end - time.monotonic()
+                if left <= 0 or (self.log.ended.is_set() and not self.moved.wait(0)):
+                    raise machine.Missing(f'{event} did not come; the last that came\n' + '\n'.join(
+                        json.dumps(line.fields) for line in self.lines[-20:]) + '\n' + '\n'.join(self.strays[-20:]))
+                self.moved.wait(min(left, 1))
+
+    def wait_until_calm(self, seconds):
+        """Until every slot has just one worker, none of them stops or waits, and all that was told is read; what the
+        supervisor says of itself then, or None where that did not come."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.is_calm(self.status()):
+                position = len(self.lines)
+                os.kill(self.pid, signal.SIGHUP)
+                self.wait_for('supervisor_reloaded', position)
+                if self.is_calm(status := self.status()):
+                    return status
+            with self.moved:
+                self.moved.wait(0.5)
+        return None
+
+    def status(self):
+        return self.call('io.sergeantcg.Supervisor.GetStatus')
+
+    @staticmethod
+    def is_calm(status):
+        workers = [worker for group in status['groups'] for worker in group['workers']]
+        return len(workers) == 9 and all(worker['state'] == 'ready' for worker in workers)
+
+    def step_clock(self, seconds):
+        with self.moved:
+            machine.step_clock(seconds)
+            self.offsets.append(self.offsets[-1] + seconds)
+
+    def workers(self, group=None):
+        """The lines that started those who live, each once it does what it is told."""
+        with self.moved:
+            found = [line for line in self.live.values() if group in (None, line.group)]
+        return [line for line in found if machine.listens(line.pid)]
+
+    # What it is asked.
+
+    def call(self, method, seconds=30, **parameters):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(seconds)
+            connection.connect(str(self.control))
+            return ask(connection, method, **parameters)
+
+
+def ask(connection, method, **parameters):
+    connection.sendall(json.dumps({'method': method, 'parameters': parameters}).encode() + b'\0')
+    answer = b''
+    while not answer.endswith(b'\0'):
+        piece = connection.recv(65536)
+        if not piece:
+            raise ConnectionResetError(f'{method} was not answered')
+        answer += piece
+    answer = json.loads(answer[:-1])
+    if 'error' in answer:
+        raise RuntimeError(f'{method}: {answer}')
+    return answer.get('parameters', {})
+
+
+def time_of(text):
+    return datetime.datetime.fromisoformat(text.replace('Z', '+00:00')).timestamp()
