@@ -116,7 +116,7 @@ extension NativeSupervisor {
             try withReplaceableProgram("lowered", launch) { supervisor, _ in
                 try supervisor.waitFor(20, "worker_backoff")
                 let open = ProcessFacts(supervisor.pid).descriptors
-                try supervisor.limitDescriptors(to: UInt64((open.keys.max() ?? 0) + 5))
+                try supervisor.limitDescriptors(to: UInt64((open.keys.max() ?? 0) + 8))
                 supervisor.signal(SIGUSR2)
                 let refused = try supervisor.waitFor("supervisor_upgrade_refused")
                 #expect(refused.message.contains("open files"), "\(refused.message)")
