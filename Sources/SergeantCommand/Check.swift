@@ -6,10 +6,23 @@ struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Say whether a configuration file is right; nothing is started.", shouldDisplay: false)
 
+    @Flag(help: "Print the JSON Schema of such a file, for editors, and check none.")
+    var schema = false
+
     @Argument(help: ArgumentHelp("The YAML file.", valueName: "file"))
-    var file: String
+    var file: String?
+
+    func validate() throws {
+        guard (file == nil) == schema else {
+            throw ValidationError(
+                schema ? "--schema is of every file: name none." : "Missing expected argument '<file>'")
+        }
+    }
 
     func run() throws {
+        guard let file else {
+            return print(String(decoding: ConfigurationSchema.json, as: UTF8.self), terminator: "")
+        }
         let groups: [GroupConfiguration]
         do { groups = try ConfigurationFile.load(file).configuration.groups } catch {
             throw SupervisorError(.configuration, error.description)

@@ -111,10 +111,9 @@ package enum RunCommandLine {
 extension Option where Value == [GivenSetting] {
     /// The setting's flag. Given twice, the last one holds, unless it takes several.
     init(_ setting: Setting) {
-        let standard = setting.standard.map { " (default: \($0))" } ?? ""
         self.init(
             wrappedValue: [], name: .customLong(setting.name),
-            help: ArgumentHelp("\(setting.help)\(standard)", valueName: setting.placeholder),
+            help: ArgumentHelp("\(setting.helpWithStandard)", valueName: setting.placeholder),
             transform: { try setting.given(setting.isRepeatable ? .words([$0]) : .text($0)) })
     }
 }

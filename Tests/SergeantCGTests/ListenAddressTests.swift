@@ -29,7 +29,7 @@ import Testing
         "tcp://127.0.0.1:65536", "tcp://127.0.0.1:+1", "tcp://localhost:80", "tcp://::1:80",
         "tcp://[127.0.0.1]:80",
         "tcp://[::1]", "tcp://[::1:80", "udp://127.0.0.1:53", "unix://run/x", "unix:///run/",
-        "unix:///x,mode=8",
+        "unix:///x,mode=8", "unix:///x,mode=+7", "unix:///x,mode=",
         "unix:///x,mode=1777", "unix:///x,owner=me", "unix://", "=tcp://127.0.0.1:80",
         "a:b=tcp://127.0.0.1:80",
         "unix:///" + String(repeating: "x", count: 107), "unix:///a\0b", "\u{1}=tcp://127.0.0.1:80",

@@ -13,10 +13,10 @@ package struct ConfigurationContradiction: Hashable, Sendable {
 
 extension Configuration {
     /// The smallest limit under which a process can start (below 192 KB it is killed at exec, kernel 6.12).
-    private static let leastMemory: UInt64 = 1 << 20
+    static let leastMemory: UInt64 = 1 << 20
 
     /// The largest `pids.max` that the kernel takes as a number (PID_MAX_LIMIT on 64 bits).
-    private static let mostProcesses: UInt64 = 4 << 20
+    static let mostProcesses: UInt64 = 4 << 20
 
     /// The `cpu.max` that the kernel takes: a millisecond at least.
     private static let processorTime: ClosedRange<UInt64> = 1000...(100_000 * Limits.cpuPeriod)
@@ -54,6 +54,12 @@ extension Configuration {
         !name.isEmpty && name.utf8.count <= 200
             && !name.unicodeScalars.contains { $0 == "/" || $0.properties.generalCategory == .control }
     }
+
+    /// How the name of an instance may be written.
+    static let nameSpelling = Spelling.directoryName(except: #"\.{1,2}$"#)
+
+    /// How the path of the cgroup may be written.
+    static let cgroupSpelling = Spelling.pattern(#"(?!(?:[\s\S]*/)?\.\.(?:/|$))[\s\S]+"#, numbers: .any)
 
     private var faultOfPlace: String? {
         guard case .path(let path) = place else { return nil }
@@ -230,4 +236,9 @@ extension Configuration {
         }
         return nil
     }
+}
+
+extension GroupConfiguration {
+    /// How the name of a group may be written.
+    static let nameSpelling = Spelling.directoryName(except: #"\.|\#(Subtree.supervisorLeaf)$"#)
 }

@@ -1,5 +1,10 @@
 /// A configuration file made into what `run` does. Reading it changes nothing, so it may be done again at any time.
 package enum ConfigurationFile {
+    /// The key of the groups.
+    static let groups = "groups"
+    /// The key of what holds in every group that says nothing else.
+    static let defaults = "defaults"
+
     /// Reads the file.
     ///
     /// - Parameter flags: given beside the file: they take precedence over it, a group's in every group.
@@ -28,9 +33,6 @@ package enum ConfigurationFile {
 
 /// The tree of a file made into settings. Where each was set is kept, for what turns out wrong later.
 private struct ConfigurationReader {
-    private static let groups = "groups"
-    private static let defaults = "defaults"
-
     let flags: [GivenSetting]
 
     /// A group's values, and where each was set.
@@ -46,14 +48,15 @@ private struct ConfigurationReader {
         var groups: (place: TextPlace, entries: [YAMLNode.Entry])?
         for entry in try map(document, "the file") {
             switch entry.key {
-            case Self.groups: groups = (entry.place, try map(entry.value, "'groups'"))
-            case Self.defaults:
+            case ConfigurationFile.groups: groups = (entry.place, try map(entry.value, "'groups'"))
+            case ConfigurationFile.defaults:
                 for entry in try map(entry.value, "'defaults'") {
                     try put(entry, into: &defaults, scopes: [.group], of: "'defaults'")
                 }
             default:
                 let setting = try setting(
-                    entry, scopes: [.supervisor], of: "the file", also: [Self.groups, Self.defaults])
+                    entry, scopes: [.supervisor], of: "the file",
+                    also: [ConfigurationFile.groups, ConfigurationFile.defaults])
                 result.take([try read(entry, setting)])
                 places[setting.name] = entry.value.place
             }

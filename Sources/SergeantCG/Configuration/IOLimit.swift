@@ -49,6 +49,11 @@ public struct IOLimit: Hashable, Codable, Sendable {
 
     // MARK: Text
 
+    /// How it may be written; whether there is such a device, and nothing twice, is for the reader alone to see.
+    package static let spelling = Spelling.pattern(
+        "[^, ]+(?:[, ](?:[rw]bps=(?:max|\(Quantity.bytesPattern))"
+            + "|[rw]iops=(?:max|\(NumberPattern.whole(upTo: UInt64(UInt32.max))))))+")
+
     /// As on a command line: the device, then one value or more, parted by commas, or by spaces as the kernel has them.
     ///
     /// - Parameter find: gives a device's numbers by its path or numbers.

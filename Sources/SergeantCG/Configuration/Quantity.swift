@@ -28,6 +28,20 @@ public enum Quantity {
         return bytes < 9e18 ? .bytes(UInt64(bytes)) : nil
     }
 
+    /// What ``size(_:)`` takes for bytes, as a regular expression.
+    package static let bytesPattern: String = {
+        let units = [("K", 10), ("M", 20), ("G", 30), ("T", 40)].map { unit, shift in
+            let whole = NumberPattern.whole(upTo: .max >> UInt64(shift))
+            // Parts of a unit are counted in floating point, up to 9e18 bytes.
+            let parts = NumberPattern.decimal(below: 9_000_000_000_000_000_000 >> UInt64(shift))
+            return "(?:\(whole)|\(parts))\(Spelling.anyCase(unit))(?:iB)?"
+        }
+        return ([NumberPattern.whole(upTo: .max)] + units).joined(separator: "|")
+    }()
+
+    /// What ``size(_:)`` takes for a share.
+    package static let percentPattern = "(?:\(NumberPattern.decimal(upTo: 100)))%"
+
     /// A whole number, with `_` between digits where Python allows it.
     public static func count(_ text: String) -> UInt64? {
         guard let first = text.utf8.first, let last = text.utf8.last, isDigit(first), isDigit(last),
@@ -36,16 +50,26 @@ public enum Quantity {
         return UInt64(text.filter { $0 != "_" })
     }
 
+    /// Seconds: some nine years, more than any limit of time needs.
+    package static let longestDuration: UInt64 = 300_000_000
+
+    private static let timeUnits: [(suffix: String, seconds: Double)] = [
+        ("ms", 0.001), ("us", 0.000_001), ("min", 60), ("m", 60), ("h", 3600), ("d", 86400), ("s", 1),
+        ("", 1),
+    ]
+
+    /// What ``duration(_:)`` takes, as a regular expression.
+    package static let durationPattern = timeUnits.map { suffix, seconds in
+        let limit = (Double(longestDuration) / seconds).rounded(.up)
+        return "(?:\(NumberPattern.decimal(below: UInt64(limit))))\(suffix)"
+    }.joined(separator: "|")
+
     /// `8`, `0.5`, `200ms`, `30s`, `10min`, `1h`; a bare number is seconds.
     public static func duration(_ text: String) -> Duration? {
-        let units: [(suffix: String, seconds: Double)] = [
-            ("ms", 0.001), ("us", 0.000_001), ("min", 60), ("m", 60), ("h", 3600), ("d", 86400), ("s", 1),
-            ("", 1),
-        ]
-        for (suffix, scale) in units where text.hasSuffix(suffix) {
+        for (suffix, scale) in timeUnits where text.hasSuffix(suffix) {
             guard let value = number(text.dropLast(suffix.count)) else { continue }
             let seconds = value * scale
-            return seconds < 3e8 ? .nanoseconds(Int64(seconds * 1e9)) : nil
+            return seconds < Double(longestDuration) ? .nanoseconds(Int64(seconds * 1e9)) : nil
         }
         return nil
     }

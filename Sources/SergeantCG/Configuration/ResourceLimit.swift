@@ -46,6 +46,20 @@ public struct ResourceLimit: Hashable, Codable, Sendable {
     /// What a person may write, for an error's sentence.
     package static let form = "NAME=SOFT[:HARD], as in nofile=1024:4096"
 
+    /// How they may be written in a file: names with values.
+    package static let spelling = Spelling.named(
+        [true, false].map { isBytes in
+            let names = Resource.allCases.filter { $0.isBytes == isBytes }.map {
+                Spelling.anyCase($0.rawValue)
+            }
+            let prefixes = ["rlimit_", "limit"].map { "(?:\(Spelling.anyCase($0)))?" }
+            let amount = isBytes ? Quantity.bytesPattern : NumberPattern.whole(upTo: .max)
+            let value = "(?:infinity|unlimited|\(amount))"
+            return Spelling.Name(
+                pattern: "\(prefixes.joined())(?:\(names.joined(separator: "|")))",
+                value: .pattern("\(value)(?::\(value))?", numbers: .whole(0 ... .max)))
+        })
+
     /// As on a command line: one number is both limits, as systemd has it.
     package init(parsing text: String) throws(ValueFault) {
         guard let equals = text.firstIndex(of: "=") else {

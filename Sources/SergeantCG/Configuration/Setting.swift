@@ -37,6 +37,8 @@ package struct Setting: Sendable {
     package let scope: Scope
     /// What its value looks like.
     package let shape: Shape
+    /// How its value may be written; of several, each. Made when it is asked for, which is seldom.
+    package let spelling: @Sendable () -> Spelling
     /// What stands for its value in a help text.
     package let placeholder: String
     /// What it does, in a sentence.
@@ -52,7 +54,8 @@ package struct Setting: Sendable {
         put: @escaping @Sendable (inout RunSettings, Value) -> Void
     ) -> Setting {
         Setting(
-            name: name, scope: .supervisor, shape: form.shape, placeholder: form.placeholder, help: help,
+            name: name, scope: .supervisor, shape: form.shape, spelling: form.spelling,
+            placeholder: form.placeholder, help: help,
             standard: standard
         ) { (value) throws(ValueFault) in
             let value = try form.parse(value)
@@ -66,13 +69,17 @@ package struct Setting: Sendable {
         scope: Scope = .group, put: @escaping @Sendable (inout GroupSettings, Value) -> Void
     ) -> Setting {
         Setting(
-            name: name, scope: scope, shape: form.shape, placeholder: form.placeholder, help: help,
+            name: name, scope: scope, shape: form.shape, spelling: form.spelling,
+            placeholder: form.placeholder, help: help,
             standard: standard
         ) { (value) throws(ValueFault) in
             let value = try form.parse(value)
             return .group { put(&$0, value) }
         }
     }
+
+    /// What it does, and what holds where it is not given.
+    package var helpWithStandard: String { help + (standard.map { " (default: \($0))" } ?? "") }
 
     /// Whether its flag may be given several times, each adding to the others.
     package var isRepeatable: Bool { shape == .texts || shape == .variables }

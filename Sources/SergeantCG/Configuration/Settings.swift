@@ -7,11 +7,12 @@ extension Setting {
     // MARK: What a worker is
 
     package static let workerModule = group(
-        "worker-module", .text("module"), "The Python module of a sergeant worker.", scope: .program
+        "worker-module", .text("module", .text(least: 1)), "The Python module of a sergeant worker.",
+        scope: .program
     ) { $0.module = $1 }
 
     package static let workerClass = group(
-        "worker-class", .text("class"), "The worker's class in it.", scope: .program
+        "worker-class", .text("class", .text(least: 1)), "The worker's class in it.", scope: .program
     ) { $0.workerClass = $1 }
 
     package static let command = group(
@@ -37,7 +38,7 @@ extension Setting {
     ) { $0.variablesFromFiles = $1 }
 
     package static let workingDirectory = group(
-        "working-directory", .text("directory"),
+        "working-directory", .text("directory", .text(least: 1)),
         "Where the workers start, and where their program's relative path begins.",
         standard: "the supervisor's"
     ) { $0.group.workingDirectory = $1 }
@@ -85,20 +86,21 @@ extension Setting {
     // MARK: Limits of each worker
 
     package static let maxWorkerMemoryUsage = group(
-        "max-worker-memory-usage", .size,
+        "max-worker-memory-usage", .size(least: Configuration.leastMemory),
         "Recycle a worker that holds more than this and cannot give it back (memory.high)."
     ) { $0.group.limits.memoryThreshold = $1.limit }
 
     package static let memoryMax = group(
-        "memory-max", .size, "The kernel kills a worker that takes more (memory.max)."
+        "memory-max", .size(least: Configuration.leastMemory),
+        "The kernel kills a worker that takes more (memory.max)."
     ) { $0.group.limits.memoryMax = $1.limit }
 
     package static let swapMax = group(
-        "swap-max", .size, "Swap a worker may use (memory.swap.max); none where memory is limited."
+        "swap-max", .size(), "Swap a worker may use (memory.swap.max); none where memory is limited."
     ) { $0.group.limits.swapMax = $1.bytes }
 
     package static let zswapMax = group(
-        "zswap-max", .size,
+        "zswap-max", .size(),
         "Of its swap, what may be held compressed in memory (memory.zswap.max)."
     ) { $0.group.limits.zswapMax = $1.bytes }
 
@@ -122,12 +124,13 @@ extension Setting {
     ) { $0.group.oomPolicy = $1 }
 
     package static let groupMemoryMax = group(
-        "group-memory-max", .size,
+        "group-memory-max", .size(least: Configuration.leastMemory),
         "Of all workers of the group together: more, and the kernel kills the largest (memory.max of the group)."
     ) { $0.group.groupMemoryMax = $1.limit }
 
     package static let pidsMax = group(
-        "pids-max", .count, "Processes and threads a worker may have (pids.max)."
+        "pids-max", .count(upTo: Configuration.mostProcesses),
+        "Processes and threads a worker may have (pids.max)."
     ) { $0.group.limits.pidsMax = $1.limit }
 
     package static let cpuMax = group(
@@ -205,7 +208,7 @@ extension Setting {
     ) { $0.group.backOffMaximum = $1 }
 
     package static let minReady = group(
-        "min-ready", .count, "So many ready workers make the group ready; 0 is all of them.",
+        "min-ready", .count(), "So many ready workers make the group ready; 0 is all of them.",
         standard: "0"
     ) { $0.group.minimumReady = $1.limit.map { Int(clamping: $0) } }
 
@@ -217,12 +220,12 @@ extension Setting {
     // MARK: The supervisor
 
     package static let name = supervisor(
-        "name", .text("name"), "Names this instance and the cgroup it makes.",
+        "name", .text("name", Configuration.nameSpelling), "Names this instance and the cgroup it makes.",
         standard: Configuration.defaultName
     ) { $0.configuration.name = $1 }
 
     package static let cgroup = supervisor(
-        "cgroup", .text("path"), "Make the workers' cgroups beneath this one."
+        "cgroup", .text("path", Configuration.cgroupSpelling), "Make the workers' cgroups beneath this one."
     ) { $0.configuration.place = .path($1) }
 
     package static let control = supervisor(

@@ -14,6 +14,20 @@ package struct ValueFault: Error, Hashable, Sendable, CustomStringConvertible {
 package struct Size: Sendable {
     package var bytes: UInt64
 
+    /// - Parameter least: the least that makes a limit; 0 switches it off.
+    package static func spelling(least: UInt64 = 0) -> Spelling {
+        var pattern = "\(Quantity.bytesPattern)|\(Quantity.percentPattern)"
+        if least > 1 << 10 {
+            // A part of a larger unit, such as 0.0001G, is for the reader alone to see.
+            let small = [
+                NumberPattern.whole(1...(least - 1)),
+                "\(NumberPattern.whole(1...(least / 1024 - 1)))(?:\\.[0-9]*)?[Kk](?:iB)?",
+            ]
+            pattern = "(?!(?:\(small.joined(separator: "|")))$)(?:\(pattern))"
+        }
+        return .pattern(pattern, numbers: .whole(0 ... .max, least: least))
+    }
+
     package static func parse(_ text: String) throws(ValueFault) -> Size {
         switch Quantity.size(text) {
         case .bytes(let bytes): return Size(bytes: bytes)
@@ -31,6 +45,10 @@ package struct Size: Sendable {
 package struct Count: Sendable {
     package var number: UInt64
 
+    package static func spelling(upTo most: UInt64) -> Spelling {
+        .pattern(NumberPattern.whole(upTo: most), numbers: .whole(0...most))
+    }
+
     package static func parse(_ text: String) throws(ValueFault) -> Count {
         guard let number = Quantity.count(text) else {
             throw ValueFault(description: "it takes a whole number")
@@ -44,10 +62,16 @@ package struct Count: Sendable {
 
 /// How many workers.
 package enum WorkerCount {
+    /// More than a machine has room for.
+    private static let most: UInt64 = 1_000_000
+
+    package static let spelling = Spelling.pattern(
+        "auto|\(NumberPattern.whole(1...most))", numbers: .whole(1...most))
+
     package static func parse(_ text: String) throws(ValueFault) -> Int {
         if text == "auto" { return Capacity.processors() }
-        guard let count = Quantity.count(text), count <= 1_000_000 else {
-            throw ValueFault(description: "it takes a whole number up to 1000000, or auto")
+        guard let count = Quantity.count(text), count <= most else {
+            throw ValueFault(description: "it takes a whole number up to \(most), or auto")
         }
         return Int(count)
     }
@@ -55,6 +79,11 @@ package enum WorkerCount {
 
 /// A number of CPUs, as CPU time in every ``Limits/cpuPeriod``.
 package enum CPUs {
+    /// Less than a hundredth is refused but for 0, and a time in microseconds rounds.
+    package static let spelling = Spelling.pattern(
+        "(?!0+\\.00(?!999[5-9])0*[1-9])(?:\(NumberPattern.decimal(upTo: 100_000)))",
+        numbers: .decimal(upTo: 100_000, least: "0.009995"))
+
     /// - Returns: microseconds; nil for 0, which switches a limit off.
     package static func parse(_ text: String) throws(ValueFault) -> UInt64? {
         guard let count = Quantity.number(text), count <= 100_000 else {
@@ -78,6 +107,8 @@ package enum Weight {
     /// What a cgroup has where nothing is said.
     package static let standard: UInt64 = 100
 
+    package static let spelling = Spelling.pattern(NumberPattern.whole(range), numbers: .whole(range))
+
     package static func parse(_ text: String) throws(ValueFault) -> UInt64 {
         guard let weight = Quantity.count(text), range.contains(weight) else {
             throw ValueFault(
@@ -89,6 +120,9 @@ package enum Weight {
 
 /// A length of time.
 package enum Time {
+    package static let spelling = Spelling.pattern(
+        Quantity.durationPattern, numbers: .decimalBelow(Quantity.longestDuration))
+
     package static func parse(_ text: String) throws(ValueFault) -> Duration {
         guard let duration = Quantity.duration(text) else {
             throw ValueFault(description: "a time is a number of seconds, or one with ms, s, min or h")
@@ -99,6 +133,10 @@ package enum Time {
 
 /// `N/SECONDS`; 0 never gives up.
 package enum FailureLimit {
+    package static let spelling = Spelling.pattern(
+        "\(NumberPattern.zero)|\(NumberPattern.whole(upTo: 999_999))/(?=[0-9.]*[1-9])(?:\(Quantity.durationPattern))",
+        numbers: .whole(0...0))
+
     package static func parse(_ text: String) throws(ValueFault) -> GroupPolicy.Intensity? {
         if Quantity.count(text) == 0 { return nil }
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map { String($0) }
@@ -115,6 +153,11 @@ package enum SignalName {
         "HUP": SIGHUP, "INT": SIGINT, "QUIT": SIGQUIT, "ABRT": SIGABRT, "USR1": SIGUSR1, "USR2": SIGUSR2,
         "ALRM": SIGALRM, "TERM": SIGTERM, "CONT": SIGCONT, "WINCH": SIGWINCH, "KILL": SIGKILL,
     ]
+
+    package static let spelling = Spelling.pattern(
+        "(?:\(Spelling.anyCase("SIG")))?(?:\(names.keys.sorted().map(Spelling.anyCase).joined(separator: "|")))"
+            + "|\(NumberPattern.whole(1...64))",
+        numbers: .whole(1...64))
 
     package static func parse(_ text: String) throws(ValueFault) -> Int32 {
         let upper = text.uppercased()
@@ -159,20 +202,28 @@ package struct ValueForm<Value>: Sendable {
     package let shape: Setting.Shape
     /// What stands for it in a help text.
     package let placeholder: String
+    /// How a value may be written; of several, each. Made when it is asked for, which is seldom.
+    package let spelling: @Sendable () -> Spelling
     package let parse: @Sendable (SettingValue) throws(ValueFault) -> Value
 
     package init(
         shape: Setting.Shape, placeholder: String,
+        spelling: @autoclosure @escaping @Sendable () -> Spelling,
         parse: @escaping @Sendable (SettingValue) throws(ValueFault) -> Value
     ) {
         self.shape = shape
         self.placeholder = placeholder
+        self.spelling = spelling
         self.parse = parse
     }
 
     /// One word.
-    package init(_ placeholder: String, parse: @escaping @Sendable (String) throws(ValueFault) -> Value) {
-        self.init(shape: .text, placeholder: placeholder) { (value) throws(ValueFault) in
+    package init(
+        _ placeholder: String, _ spelling: @autoclosure @escaping @Sendable () -> Spelling,
+        parse: @escaping @Sendable (String) throws(ValueFault) -> Value
+    ) {
+        self.init(shape: .text, placeholder: placeholder, spelling: spelling()) {
+            (value) throws(ValueFault) in
             guard case .text(let text) = value else { throw ValueFault(description: "it takes one value") }
             return try parse(text)
         }
@@ -180,32 +231,43 @@ package struct ValueForm<Value>: Sendable {
 }
 
 extension ValueForm where Value == Size {
-    package static var size: Self { Self("size") { (text) throws(ValueFault) in try Size.parse(text) } }
+    /// - Parameter least: the least that makes a limit, by ``Configuration/firstFault(_:)``.
+    package static func size(least: UInt64 = 0) -> Self {
+        Self("size", Size.spelling(least: least)) { (text) throws(ValueFault) in try Size.parse(text) }
+    }
 }
 
 extension ValueForm where Value == Count {
-    package static var count: Self { Self("count") { (text) throws(ValueFault) in try Count.parse(text) } }
+    /// - Parameter most: the most that is taken, by ``Configuration/firstFault(_:)``.
+    package static func count(upTo most: UInt64 = .max) -> Self {
+        Self("count", Count.spelling(upTo: most)) { (text) throws(ValueFault) in try Count.parse(text) }
+    }
 }
 
 extension ValueForm where Value == UInt64? {
-    package static var cpus: Self { Self("CPUs") { (text) throws(ValueFault) in try CPUs.parse(text) } }
+    package static var cpus: Self {
+        Self("CPUs", CPUs.spelling) { (text) throws(ValueFault) in try CPUs.parse(text) }
+    }
 }
 
 extension ValueForm where Value == UInt64 {
-    package static var weight: Self { Self("weight") { (text) throws(ValueFault) in try Weight.parse(text) } }
+    package static var weight: Self {
+        Self("weight", Weight.spelling) { (text) throws(ValueFault) in try Weight.parse(text) }
+    }
 }
 
 extension ValueForm where Value == WorkerUser {
     /// Looked up at once.
     package static var workerUser: Self {
-        Self("user[:group]") { (text) throws(ValueFault) in try WorkerUser.find(text) }
+        Self("user[:group]", WorkerUser.spelling) { (text) throws(ValueFault) in try WorkerUser.find(text) }
     }
 }
 
 extension ValueForm where Value == [ResourceLimit] {
     /// The last of those of one name holds.
     package static var resourceLimits: Self {
-        Self(shape: .variables, placeholder: "name=soft[:hard]") { (value) throws(ValueFault) in
+        Self(shape: .variables, placeholder: "name=soft[:hard]", spelling: ResourceLimit.spelling) {
+            (value) throws(ValueFault) in
             guard case .words(let words) = value else {
                 throw ValueFault(description: "it takes \(ResourceLimit.form)")
             }
@@ -222,7 +284,7 @@ extension ValueForm where Value == [ResourceLimit] {
 
 extension ValueForm where Value == [IOLimit] {
     package static var deviceLimits: Self {
-        Self(shape: .texts, placeholder: "limits") { (value) throws(ValueFault) in
+        Self(shape: .texts, placeholder: "limits", spelling: IOLimit.spelling) { (value) throws(ValueFault) in
             guard case .words(let texts) = value else {
                 throw ValueFault(description: "it takes \(IOLimit.form)")
             }
@@ -235,23 +297,25 @@ extension ValueForm where Value == [IOLimit] {
 
 extension ValueForm where Value == Int {
     package static var workers: Self {
-        Self("N|auto") { (text) throws(ValueFault) in try WorkerCount.parse(text) }
+        Self("N|auto", WorkerCount.spelling) { (text) throws(ValueFault) in try WorkerCount.parse(text) }
     }
 }
 
 extension ValueForm where Value == Duration {
-    package static var time: Self { Self("time") { (text) throws(ValueFault) in try Time.parse(text) } }
+    package static var time: Self {
+        Self("time", Time.spelling) { (text) throws(ValueFault) in try Time.parse(text) }
+    }
 }
 
 extension ValueForm where Value == GroupPolicy.Intensity? {
     package static var failureLimit: Self {
-        Self("N/seconds") { (text) throws(ValueFault) in try FailureLimit.parse(text) }
+        Self("N/seconds", FailureLimit.spelling) { (text) throws(ValueFault) in try FailureLimit.parse(text) }
     }
 }
 
 extension ValueForm where Value == PressureLimit? {
     package static var pressure: Self {
-        Self("stall/window") { (text) throws(ValueFault) in
+        Self("stall/window", PressureLimit.spelling) { (text) throws(ValueFault) in
             if Quantity.count(text) == 0 { return nil }
             guard let limit = PressureLimit(text) else {
                 throw ValueFault(
@@ -265,21 +329,27 @@ extension ValueForm where Value == PressureLimit? {
 
 extension ValueForm where Value == Int32 {
     package static var signal: Self {
-        Self("signal") { (text) throws(ValueFault) in try SignalName.parse(text) }
+        Self("signal", SignalName.spelling) { (text) throws(ValueFault) in try SignalName.parse(text) }
     }
 }
 
 extension ValueForm where Value == String {
     /// Any text.
-    package static func text(_ placeholder: String) -> Self {
-        Self(placeholder) { (text) throws(ValueFault) in text }
+    ///
+    /// - Parameter spelling: what of it is taken, by ``Configuration/firstFault(_:)``.
+    package static func text(
+        _ placeholder: String, _ spelling: @autoclosure @escaping @Sendable () -> Spelling = .text()
+    )
+        -> Self
+    {
+        Self(placeholder, spelling()) { (text) throws(ValueFault) in text }
     }
 }
 
 extension ValueForm where Value == Bool {
     /// A flag without a value; `true` or `false` in a file.
     package static var flag: Self {
-        Self(shape: .flag, placeholder: "true|false") { (value) throws(ValueFault) in
+        Self(shape: .flag, placeholder: "true|false", spelling: .flag) { (value) throws(ValueFault) in
             switch value {
             case .flag(let flag): return flag
             case .text("true"): return true
@@ -293,7 +363,7 @@ extension ValueForm where Value == Bool {
 extension ValueForm where Value == [String] {
     /// A list of words.
     package static func words(_ placeholder: String) -> Self {
-        Self(shape: .words, placeholder: placeholder) { (value) throws(ValueFault) in
+        Self(shape: .words, placeholder: placeholder, spelling: .text()) { (value) throws(ValueFault) in
             guard case .words(let words) = value else {
                 throw ValueFault(description: "it takes a list, as in [./serve, --port, \"8080\"]")
             }
@@ -304,7 +374,7 @@ extension ValueForm where Value == [String] {
 
 extension ValueForm where Value == UInt32 {
     package static var fileModeMask: Self {
-        Self("octal") { (text) throws(ValueFault) in
+        Self("octal", .pattern("0*[0-7]{1,3}", numbers: .whole(0...777))) { (text) throws(ValueFault) in
             guard text.utf8.allSatisfy({ (0x30...0x37).contains($0) }), let mask = UInt32(text, radix: 8),
                 mask <= 0o777
             else { throw ValueFault(description: "it takes octal digits up to 777, as in 027") }
@@ -316,7 +386,8 @@ extension ValueForm where Value == UInt32 {
 extension ValueForm where Value == [String: String] {
     /// Each as `NAME=VALUE`.
     package static var variables: Self {
-        Self(shape: .variables, placeholder: "NAME=VALUE") { (value) throws(ValueFault) in
+        Self(shape: .variables, placeholder: "NAME=VALUE", spelling: WorkerEnvironment.spelling) {
+            (value) throws(ValueFault) in
             guard case .words(let words) = value else { throw ValueFault(description: "it takes NAME=VALUE") }
             var variables: [String: String] = [:]
             for word in words {
@@ -332,7 +403,7 @@ extension ValueForm where Value == [String: String] {
 
     /// Read at once; the later file stands above the earlier.
     package static var environmentFiles: Self {
-        Self(shape: .texts, placeholder: "file") { (value) throws(ValueFault) in
+        Self(shape: .texts, placeholder: "file", spelling: .text()) { (value) throws(ValueFault) in
             guard case .words(let paths) = value else { throw ValueFault(description: "it takes a file") }
             var variables: [String: String] = [:]
             for path in paths {
@@ -350,7 +421,7 @@ extension ValueForm where Value == [String: String] {
 
 extension ValueForm where Value == Configuration.Control {
     package static var controlPlace: Self {
-        Self("path|none") { (text) throws(ValueFault) in
+        Self("path|none", .pattern(#"[\s\S]*[^/]"#, numbers: .any)) { (text) throws(ValueFault) in
             if text == "none" { return .none }
             guard !text.isEmpty, !text.hasSuffix("/") else {
                 throw ValueFault(description: "it takes the path of a socket, or none")
@@ -362,7 +433,8 @@ extension ValueForm where Value == Configuration.Control {
 
 extension ValueForm where Value == [ListenAddress] {
     package static var listenAddresses: Self {
-        Self(shape: .texts, placeholder: "address") { (value) throws(ValueFault) in
+        Self(shape: .texts, placeholder: "address", spelling: ListenAddress.spelling) {
+            (value) throws(ValueFault) in
             guard case .words(let texts) = value else {
                 throw ValueFault(description: "it takes \(ListenAddress.form)")
             }
@@ -379,7 +451,7 @@ extension ValueForm where Value == [ListenAddress] {
 
 extension ValueForm where Value == WorkerOutput {
     package static var output: Self {
-        Self("inherit|prefix|journal|file") { (text) throws(ValueFault) in
+        Self("inherit|prefix|journal|file", WorkerOutput.spelling) { (text) throws(ValueFault) in
             guard let output = WorkerOutput(text) else {
                 throw ValueFault(description: "it takes \(WorkerOutput.form)")
             }
@@ -392,7 +464,7 @@ extension ValueForm where Value: CaseIterable & RawRepresentable<String> & Senda
     /// One of a few words.
     package static var oneOfThese: Self {
         let words = Value.allCases.map(\.rawValue)
-        return Self(words.joined(separator: "|")) { (text) throws(ValueFault) in
+        return Self(words.joined(separator: "|"), .words(words)) { (text) throws(ValueFault) in
             if let value = Value(rawValue: text) { return value }
             let meant = Misspelling.meant(by: text, of: words).map { ". Did you mean '\($0)'?" } ?? ""
             throw ValueFault(description: "it takes one of \(words.joined(separator: ", "))\(meant)")

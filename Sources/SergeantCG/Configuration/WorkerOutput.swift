@@ -12,6 +12,9 @@ public enum WorkerOutput: Hashable, Sendable, Codable {
     /// What a person may write, for an error's sentence.
     package static let form = "inherit, prefix, journal, or a file's path with a / in it (./log)"
 
+    /// How it may be written.
+    package static let spelling = Spelling.pattern(#"inherit|prefix|journal|[\s\S]*/[\s\S]*"#)
+
     /// As on a command line; nil for a word that is none of these. A file's path has a `/`, so that a mistyped word
     /// does not become a file.
     public init?(_ text: String) {

@@ -36,6 +36,10 @@ public struct WorkerUser: Hashable, Codable, Sendable {
     /// What a person may write, for an error's sentence.
     package static let form = "USER[:GROUP], names or numbers"
 
+    /// How it may be written; whether there is such a user is for the reader alone to see.
+    package static let spelling = Spelling.pattern(
+        "[^:]+(?::[^:]+)?", numbers: .whole(0...UInt64(UInt32.max - 1)))
+
     /// Asks the user database: the group is the user's own where none is named, the supplementary ones are those that a
     /// login has (initgroups(3)).
     package static func find(_ text: String) throws(ValueFault) -> WorkerUser {

@@ -14,6 +14,12 @@ package enum WorkerEnvironment {
         "MEMORY_PRESSURE_WRITE",
     ]
 
+    /// How variables may be written in a file.
+    package static let spelling: Spelling = {
+        let refused = withheld.sorted().joined(separator: "|")
+        return .named([Spelling.Name(pattern: "(?!(?:\(refused))$)[^=]+", value: .text())])
+    }()
+
     /// What belongs to the supervisor's user, and says nothing to another: its home and its login.
     private static let ofAUser: Set<String> = [
         "HOME", "USER", "LOGNAME", "SHELL", "MAIL", "XDG_RUNTIME_DIR", "XDG_SESSION_ID", "XDG_SESSION_TYPE",

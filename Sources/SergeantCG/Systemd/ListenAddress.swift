@@ -27,6 +27,16 @@ public struct ListenAddress: Hashable, Sendable, Codable {
         self.endpoint = endpoint
     }
 
+    /// How it may be written; which digits and colons are an IPv6 address is for the reader alone to see.
+    package static let spelling: Spelling = {
+        let byte = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+        let host = "(?:\(byte)(?:\\.\(byte)){3}|\\[[0-9A-Fa-f:.]+\\])"
+        let port = NumberPattern.whole(1...UInt64(UInt16.max), joint: "")
+        let path = "/[^,]{0,\(SocketAddress.longestPath - 2)}[^,/]"
+        return .pattern(
+            "(?:[ -9;-~]{1,255}=)?(?:tcp://\(host):(?:\(port))|unix://\(path)(?:,mode=0*[0-7]{1,3})*)")
+    }()
+
     /// Reads what a person wrote.
     ///
     /// - Throws: ``ListenFault``, a sentence that names the text and what is wrong with it.
@@ -98,7 +108,9 @@ public struct ListenAddress: Hashable, Sendable, Codable {
         }
         var mode: UInt32 = 0o600
         for option in parts.dropFirst() {
-            guard option.hasPrefix("mode="), let number = UInt32(option.dropFirst(5), radix: 8),
+            guard option.hasPrefix("mode="),
+                option.utf8.dropFirst(5).allSatisfy({ (0x30...0x37).contains($0) }),
+                let number = UInt32(option.dropFirst(5), radix: 8),
                 number <= 0o777
             else {
                 throw ListenFault("'\(option)' in '\(text)' is unknown: only mode=OCTAL is, as in mode=0660")
