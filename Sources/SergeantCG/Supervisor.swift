@@ -112,15 +112,17 @@ public final class Supervisor: Sendable {
         let preparation = GroupPreparation(subtree: subtree, sockets: sockets, prefixed: prefixed)
         let groups = try preparation.prepare(run.programs)
         if run.inheritance == nil, configuration.takesPassedSockets { sockets.store() }
-        let reload = run.reread.map { Reload(configuration, preparation: preparation, read: $0) }
+        let reconfiguration = Reconfiguration(configuration, preparation: preparation)
+        let reload = run.reread.map { Reload(of: reconfiguration, read: $0) }
         for case let server as ControlServer in run.observers {
+            server.reconfiguration = reconfiguration
             server.reload = reload.map { reload in { reload.begin() } }
         }
         let store =
             configuration.takesPassedSockets
             ? WorkerStore(for: configuration.groups, others: sockets.all.count) : nil
         // What is told by a part at the end of a turn reaches the observers in the same turn.
-        var parts: [any LoopPart] = []
+        var parts: [any LoopPart] = [reconfiguration]
         var observers = run.observers
         if let reload {
             parts.append(reload)

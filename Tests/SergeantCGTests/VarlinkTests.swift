@@ -153,6 +153,9 @@ import Testing
         #expect(request(own + "Restart") == .success(.restart(target: nil)))
         #expect(request(own + "Restart", ["target": .null]) == .success(.restart(target: nil)))
         #expect(request(own + "Restart", ["target": .text("w")]) == .success(.restart(target: "w")))
+        #expect(
+            request(own + "Scale", ["group": .text("g"), "workers": .integer(0)])
+                == .success(.scale(group: "g", workers: 0)))
         #expect(request(own + "Reload") == .success(.reload))
         #expect(request(own + "Upgrade") == .success(.upgrade))
         #expect(request(own + "Dance") == .failure(.methodNotFound(own + "Dance")))
@@ -161,6 +164,8 @@ import Testing
         #expect(request("Dance") == .failure(.interfaceNotFound("Dance")))
         #expect(request("") == .failure(.interfaceNotFound("")))
         #expect(request(own + "Restart", ["target": .integer(1)]) == .failure(.invalidParameter("target")))
+        #expect(request(own + "Scale", ["workers": .integer(1)]) == .failure(.invalidParameter("group")))
+        #expect(request(own + "Scale", ["group": .text("g")]) == .failure(.invalidParameter("workers")))
         #expect(request(own + "Stop", ["now": .boolean(true)]) == .failure(.invalidParameter("now")))
         #expect(request(service + "GetInterfaceDescription") == .failure(.invalidParameter("interface")))
     }
@@ -171,15 +176,18 @@ import Testing
         #expect(text.contains("\ninterface io.sergeantcg.Supervisor\n"))
         let methods = text.split(separator: "\n").filter { $0.hasPrefix("method ") }
             .map { String($0.dropFirst(7).prefix { $0 != "(" }) }
-        #expect(methods == ["GetStatus", "Stop", "Restart", "Reload", "Upgrade"])
+        #expect(methods == ["GetStatus", "Stop", "Restart", "Scale", "Reload", "Upgrade"])
         for method in methods {
+            let parameters: [String: VarlinkCall.Value] =
+                method == "Scale" ? ["group": .text("g"), "workers": .integer(0)] : [:]
             #expect(throws: Never.self) {
-                try ControlRequest(VarlinkCall(method: "\(ControlInterface.name).\(method)"))
+                try ControlRequest(
+                    VarlinkCall(method: "\(ControlInterface.name).\(method)", parameters: parameters))
             }
         }
         let errors = [
             VarlinkError.noSuchTarget(""), .rollFailed(worker: "", reason: ""), .reloadFailed(""), .stopping,
-            .notSupported(""), .upgradeFailed(""),
+            .notSupported(""), .upgradeFailed(""), .scaleFailed(""),
         ]
         for error in errors {
             let name = error.name.dropFirst(ControlInterface.name.utf8.count + 1)

@@ -63,7 +63,7 @@ package struct Count: Sendable {
 /// How many workers.
 package enum WorkerCount {
     /// More than a machine has room for.
-    private static let most: UInt64 = 1_000_000
+    package static let most: UInt64 = 1_000_000
 
     package static let spelling = Spelling.pattern(
         "auto|\(NumberPattern.whole(1...most))", numbers: .whole(1...most))

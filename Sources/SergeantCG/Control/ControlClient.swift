@@ -107,6 +107,9 @@ package final class ControlClient {
             return SupervisorError(
                 .notPermitted, "the supervisor at \(path) answers only its own user, and root")
         }
+        if let parameter = error["parameter"], error == .invalidParameter(parameter) {
+            return SupervisorError(.usage, "the supervisor does not take what was given for '\(parameter)'")
+        }
         let short = error.name.split(separator: ".").last.map(String.init) ?? error.name
         let details = error.parameters.map { "\($0.name) \($0.value)" }.joined(separator: ", ")
         return SupervisorError(

@@ -32,6 +32,7 @@ package enum ControlRequest: Hashable, Sendable {
     case stop
     /// A group, a worker, or nil for all.
     case restart(target: String?)
+    case scale(group: String, workers: Int)
     case reload
     case upgrade
 
@@ -59,6 +60,13 @@ package enum ControlRequest: Hashable, Sendable {
         case (ControlInterface.name, "Restart"):
             try call.takes(["target"])
             self = .restart(target: try call.text("target"))
+        case (ControlInterface.name, "Scale"):
+            try call.takes(["group", "workers"])
+            guard let group = try call.text("group") else { throw .invalidParameter("group") }
+            guard case .integer(let number) = call.parameters["workers"],
+                let workers = UInt64(exactly: number), workers <= WorkerCount.most
+            else { throw .invalidParameter("workers") }
+            self = .scale(group: group, workers: Int(workers))
         case (ControlInterface.name, "Reload"):
             try call.takes([])
             self = .reload
@@ -117,6 +125,10 @@ extension VarlinkError {
 
     package static func reloadFailed(_ reason: String) -> VarlinkError {
         VarlinkError("io.sergeantcg.Supervisor.ReloadFailed", ["reason": reason])
+    }
+
+    package static func scaleFailed(_ reason: String) -> VarlinkError {
+        VarlinkError("io.sergeantcg.Supervisor.ScaleFailed", ["reason": reason])
     }
 
     package static func upgradeFailed(_ reason: String) -> VarlinkError {

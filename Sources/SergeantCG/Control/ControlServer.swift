@@ -23,6 +23,8 @@ package final class ControlServer: Observer, LoopPart {
     private let name: String
     private let board: StatusBoard
     private var host: HostAccess?
+    /// What scales groups.
+    var reconfiguration: Reconfiguration?
     /// Reads the configuration again, and tells when that is done; nil where there is nothing to read.
     var reload: (() -> Void)?
     private var socket: ControlSocket?
@@ -297,6 +299,16 @@ package final class ControlServer: Observer, LoopPart {
             let (restart, groups) = try Self.restart(target, host)
             connection.task = .roll(groups, fault: nil)
             host.post(.restart(restart))
+        case .scale(let name, let workers):
+            if board.standing.isStopping { throw .stopping }
+            guard let reconfiguration, let group = reconfiguration.place(of: name) else {
+                throw .noSuchTarget(name)
+            }
+            let before: Int
+            do throws(SupervisorError) { before = try reconfiguration.scale(group, to: workers) } catch {
+                throw .scaleFailed(error.description)
+            }
+            connection.reply(VarlinkReply.result { $0.member("before", .integer(Int64(before))) })
         case .reload:
             if board.standing.isStopping { throw .stopping }
             guard let reload else {

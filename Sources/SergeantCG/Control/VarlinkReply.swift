@@ -69,6 +69,13 @@ package struct VarlinkAnswer: Sendable {
         var continues: Bool?
     }
 
+    /// A whole number among the parameters.
+    package func integer(_ name: String) -> Int64? {
+        let all = try? JSONDecoder().decode([String: VarlinkCall.Value].self, from: Data(parameters))
+        guard case .integer(let number)? = all?[name] else { return nil }
+        return number
+    }
+
     /// Nil where the bytes, without the NUL that ends them, are no reply.
     package init?(_ bytes: [UInt8]) {
         guard let outline = JSONOutline(bytes, deepest: Self.deepest),

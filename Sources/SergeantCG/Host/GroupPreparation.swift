@@ -69,9 +69,14 @@ final class GroupPreparation {
         _ groups: [GroupConfiguration], of configuration: Configuration
     ) throws(SupervisorError) -> [GroupHost] {
         let programs = try Self.find(groups)
-        try OpenFileLimit.check(for: configuration.groups, sockets: sockets.all.count)
+        try checkOpenFiles(for: configuration.groups)
         try subtree.extend(to: configuration)
         return try prepare(programs)
+    }
+
+    /// - Throws: ``SupervisorError`` where these groups need more descriptors than this process may have.
+    func checkOpenFiles(for groups: [GroupConfiguration]) throws(SupervisorError) {
+        try OpenFileLimit.check(for: groups, sockets: sockets.all.count)
     }
 
     private func launcher(for group: GroupConfiguration) throws(SupervisorError) -> Int32? {

@@ -29,17 +29,15 @@ final class Reload: LoopPart, Observer, Remembering {
     private static let readingTimer: UInt32 = 0
 
     private let read: () throws(SupervisorError) -> Configuration
-    private let preparation: GroupPreparation
-    private var running: Configuration
+    private let reconfiguration: Reconfiguration
     private var host: HostAccess?
     private var course: Course?
 
     init(
-        _ running: Configuration, preparation: GroupPreparation,
+        of reconfiguration: Reconfiguration,
         read: @escaping () throws(SupervisorError) -> Configuration
     ) {
-        self.running = running
-        self.preparation = preparation
+        self.reconfiguration = reconfiguration
         self.read = read
     }
 
@@ -77,37 +75,12 @@ final class Reload: LoopPart, Observer, Remembering {
     }
 
     func timerIsDue(_ key: UInt32) {
-        guard course?.stage == .reading, let host else { return }
+        guard course?.stage == .reading else { return }
         course?.stage = .rolling
         do throws(SupervisorError) {
-            try apply(try read(), host)
+            course?.rolling = try reconfiguration.change(to: try read())
         } catch {
             course?.faults.append(error.description)
-        }
-    }
-
-    private func apply(_ wanted: Configuration, _ host: HostAccess) throws(SupervisorError) {
-        if let fault = wanted.fault { throw SupervisorError(.configuration, fault) }
-        let difference = ConfigurationDifference(from: running, to: wanted)
-        var prepared = try preparation.prepare(difference.groups, of: wanted)[...]
-        for refusal in difference.refusals { host.tell(.hostNotice(sentence: refusal)) }
-        for change in difference.changes {
-            switch change {
-            case .drain(let index):
-                running.groups[index].workers = 0
-                host.post(.configure(group: index, running.groups[index].policy, rolls: false))
-            case .configure(let index, let configuration, let rolls):
-                let kept = min(running.groups[index].workers, configuration.workers)
-                running.groups[index] = configuration
-                if let group = prepared.popFirst() { host.replace(group, at: index, configuration.names) }
-                host.post(.configure(group: index, configuration.policy, rolls: rolls))
-                if rolls, kept > 0 { course?.rolling.insert(index) }
-            case .add(let configuration):
-                let index = running.groups.count
-                running.groups.append(configuration)
-                if let group = prepared.popFirst() { host.replace(group, at: index, configuration.names) }
-                host.post(.configure(group: index, configuration.policy, rolls: false))
-            }
         }
     }
 
@@ -145,17 +118,14 @@ final class Reload: LoopPart, Observer, Remembering {
 
     private struct Memory: Codable {
         var course: Course?
-        /// As they are to be: one that was taken away has no workers.
-        var groups: [GroupConfiguration]
     }
 
     func remember() throws -> UpgradeMemory {
-        UpgradeMemory(try JSONEncoder().encode(Memory(course: course, groups: running.groups)))
+        UpgradeMemory(try JSONEncoder().encode(Memory(course: course)))
     }
 
     func recall(_ memory: UpgradeMemory) {
         guard let memory = try? JSONDecoder().decode(Memory.self, from: memory.bytes) else { return }
         course = memory.course
-        running.groups = memory.groups
     }
 }

@@ -4,6 +4,8 @@ public struct SupervisorError: Error, Hashable, Sendable, CustomStringConvertibl
     public enum Kind: Hashable, Sendable {
         /// The configuration contradicts itself.
         case configuration
+        /// What was asked of a supervisor is nothing that it could ever do.
+        case usage
         /// There is no cgroup v2 that can be used as asked.
         case noUsableCgroup
         /// Another supervisor holds what this one needs for itself alone.
@@ -33,11 +35,12 @@ public struct SupervisorError: Error, Hashable, Sendable, CustomStringConvertibl
         self.errno = errno
     }
 
-    /// sysexits(3): 78 for a bad configuration, 69 for no usable cgroup, one that is taken, or no supervisor to talk to,
+    /// sysexits(3): 78 for a bad configuration, 64 for a request that makes no sense, 69 for no usable cgroup, one that is taken, or no supervisor to talk to,
     /// 77 for another user's, 1 else.
     public var exitCode: Int32 {
         switch kind {
         case .configuration: 78
+        case .usage: 64
         case .noUsableCgroup, .alreadyRuns, .unreachable: 69
         case .notPermitted: 77
         case .cannotRun, .system: 1
