@@ -14,6 +14,8 @@ SUCCEED, FAIL, ABORT, FLOOD, LEAK, CLING, BOMB, FALL_SILENT, CHATTER, PRINT, LEA
 class Deed:
     kind: str
     worker: str
+    incarnation: int
+    # In a long run it is another's again.
     pid: int
     at: float
     # What the end must be told as: the reason, and its exit code (a number from 0) or signal (below 0).
@@ -21,6 +23,10 @@ class Deed:
     endings: tuple = ()
     # A line of this event must name the worker.
     event: str = None
+
+    @property
+    def incarnation_key(self):
+        return self.worker, self.incarnation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,16 +80,16 @@ class Deeds:
         names = list(KINDS)
         name = self.chance.choices(names, [WEIGHTS.get(name, 2) for name in names])[0]
         kind = KINDS[name]
-        workers = [line for line in self.pool.workers(kind.group) if line.pid not in self._doomed]
+        workers = [line for line in self.pool.workers(kind.group) if line.incarnation_key not in self._doomed]
         if not workers:
             return
         self._do(name, kind, self.chance.choice(workers))
 
     def _do(self, name, kind, line):
         if kind.reason:
-            self._doomed.add(line.pid)
+            self._doomed.add(line.incarnation_key)
         deed = Deed(
-            name, line.worker, line.pid, time.monotonic(), kind.reason, kind.endings, kind.event)
+            name, line.worker, line.incarnation, line.pid, time.monotonic(), kind.reason, kind.endings, kind.event)
         try:
             for number in kind.signals:
                 os.kill(line.pid, number)
@@ -93,7 +99,7 @@ class Deeds:
             return
         self.done.append(deed)
         if kind.killed_after:
-            self._killed_later.append((time.monotonic() + kind.killed_after, line.pid))
+            self._killed_later.append((time.monotonic() + kind.killed_after, os.pidfd_open(line.pid)))
         if kind.removes_cgroup:
             self._remove(line)
 
@@ -111,20 +117,16 @@ class Deeds:
             except OSError:
                 pass  # not empty yet
 
-    def go_on(self):
+    def go_on(self, everything=False):
         """What is due of what was begun."""
         now = time.monotonic()
-        for entry in [entry for entry in self._killed_later if entry[0] <= now]:
+        for entry in [entry for entry in self._killed_later if everything or entry[0] <= now]:
             self._killed_later.remove(entry)
             try:
-                os.kill(entry[1], signal.SIGKILL)
+                signal.pidfd_send_signal(entry[1], signal.SIGKILL)
             except ProcessLookupError:
                 pass
+            os.close(entry[1])
 
     def end(self):
-        for entry in self._killed_later:
-            try:
-                os.kill(entry[1], signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        self._killed_later = []
+        self.go_on(everything=True)

@@ -28,6 +28,10 @@ class Line:
     def __getattr__(self, name):
         return self.fields.get(name)
 
+    @property
+    def incarnation_key(self):
+        return self.worker, self.incarnation
+
 
 class Stream:
     """Reads lines from a descriptor on a thread of its own, and can be told to stop reading for a while."""
@@ -138,9 +142,9 @@ groups:
             self.lines.append(line)
             if line.event in ('worker_started', 'worker_adopted'):
                 line.born = machine.born(line.pid)
-                self.live[line.worker, line.incarnation] = line
+                self.live[line.incarnation_key] = line
             elif line.event == 'worker_exited':
-                self.live.pop((line.worker, line.incarnation), None)
+                self.live.pop(line.incarnation_key, None)
             self.moved.notify_all()
 
     def wait_for(self, event, since=0, seconds=60):

@@ -38,8 +38,10 @@ class Surroundings:
         ]
         kind = self.chance.choice(kinds)
         name = kind.__name__.replace('_', ' ')
-        # One at a time that takes descriptors: what it undoes is what it found.
-        if any(spell.end is None and (spell.kind == name or {spell.kind, name} == LIMITS) for spell in self.spells):
+        under_way = {spell.kind for spell in self.spells if spell.end is None}
+        # One at a time that takes descriptors: what it undoes is what it found. And none from an image that is just
+        # beginning: it could only give up.
+        if name in under_way or (name in LIMITS and under_way & {*LIMITS, 'upgrade'}):
             return
         kind(name)
 

@@ -1,6 +1,7 @@
 """Holds what the supervisor said and did against what was done to it."""
 import bisect
 import collections
+import os
 import time
 
 import machine
@@ -13,6 +14,8 @@ ORDINARY = {
     'worker_memory_alarm', 'worker_memory_limit', 'worker_oom', 'worker_pids_limit', 'worker_leftovers',
     'worker_watchdog', 'worker_status', 'worker_paced', 'worker_leaving', 'roll_started', 'roll_ended',
 }
+# To what clones and the states of processes are known.
+TICKS = 2 / os.sysconf('SC_CLK_TCK')
 AFTERMATH = 1.5  # seconds in which what was undone may still be told of: one longest back-off and more
 
 
@@ -35,7 +38,8 @@ class Verdict:
         self.faults = []
         self.counts = collections.Counter()
         self.gaps = []
-        self.longest_blocked = 0
+        # Without an upgrade under way, and with one.
+        self.longest_blocked = [0, 0]
         self.lines = list(pool.lines)
 
     def is_scarce(self, at):
@@ -71,17 +75,17 @@ class Verdict:
         events = collections.defaultdict(set)
         for line in self.lines:
             if line.worker:
-                events[line.pid].add(line.event)
+                events[line.incarnation_key].add(line.event)
             if line.event == 'worker_exited':
-                ends[line.pid].append(line)
+                ends[line.incarnation_key].append(line)
             elif line.event == 'worker_stopping':
-                stopping[line.pid] = line
+                stopping[line.incarnation_key] = line
         explained = set()
         for deed in self.deeds.done:
             self.counts[f'deed: {deed.kind}'] += 1
             if deed.reason is None:
                 continue
-            mine = [line for line in ends.get(deed.pid, []) if line.at >= deed.at - 0.1]
+            mine = ends.get(deed.incarnation_key, [])
             if len(mine) != 1:
                 self.faults.append(f'{deed.kind} of worker({deed.pid}) was told {len(mine)} times')
                 continue
@@ -89,7 +93,7 @@ class Verdict:
             explained.add(id(line))
             ending = line.exit_code if line.signal is None else -line.signal
             # It was being replaced already, or the supervisor was stopping.
-            other = stopping.get(deed.pid)
+            other = stopping.get(deed.incarnation_key)
             if other and other.reason in ('restart', 'shutdown') and line.reason == other.reason:
                 self.counts['deed: overtaken by a stop'] += 1
                 continue
@@ -100,13 +104,13 @@ class Verdict:
                 self.faults.append(
                     f'{deed.kind} of worker({deed.pid}) was told as {line.reason}, {ending}; it must be {deed.reason}, '
                     f'{deed.endings}: {line.message}')
-            elif deed.event and deed.event not in events[deed.pid]:
+            elif deed.event and deed.event not in events[deed.incarnation_key]:
                 self.faults.append(f'{deed.kind} of worker({deed.pid}): no {deed.event} was told')
         for line in (line for lines in ends.values() for line in lines):
             self.counts[f'end: {line.reason}'] += 1
             if id(line) in explained:
                 continue
-            if line.reason in ('restart', 'shutdown') and line.pid in stopping:
+            if line.reason in ('restart', 'shutdown') and line.incarnation_key in stopping:
                 continue
             if line.reason == 'start_failed' and (
                     self.is_scarce(line.at) or self.during('freeze group', line.at, line.at)):
@@ -179,7 +183,7 @@ class Verdict:
                     allowed = max(allowed, 0.1)
                 between = bisect.bisect(starts, successor.at) - bisect.bisect_left(starts, begin)
                 # While it runs it starts others, or it is executed anew: check_probes sees to that.
-                allowed += 0.05 + self.unit * between + overlap(self.running + self.stalls, begin, born)
+                allowed += 0.05 + TICKS + self.unit * between + overlap(self.running + self.stalls, begin, born)
                 if self.frozen(line.group, begin, successor.at):
                     allowed += 2
                 self.gaps.append(gap - sum(delays))
@@ -201,8 +205,10 @@ class Verdict:
             between = 1 + bisect.bisect(starts, end) - bisect.bisect_left(starts, asked)
             # The rest of the time it waited for something that is not a CPU.
             blocked = took - overlap(self.running, asked, end) - overlap(self.stalls, asked, end)
-            self.longest_blocked = max(self.longest_blocked, blocked)
-            if blocked > 0.05 + self.unit * between:
+            # An upgrade waits for the exec of the image that is to say whether it could go on: posix_spawn(3).
+            upgrade = 1 if self.during('upgrade', asked, end) else 0
+            self.longest_blocked[upgrade] = max(self.longest_blocked[upgrade], blocked)
+            if blocked > 0.05 + TICKS + self.unit * between + upgrade:
                 near = [line.message for line in self.lines if asked - 0.01 <= line.at <= end + 0.01][:6]
                 self.faults.append(
                     f'blocked for {blocked * 1000:.0f} of {took * 1000:.0f} ms, in which {between} workers at most were '
@@ -226,8 +232,9 @@ class Verdict:
         found = set(machine.cgroups_below(self.pool.ground))
         if found != expected:
             self.faults.append(f'cgroups: {sorted(found - expected)} too many, {sorted(expected - found)} missing')
-        now, _ = machine.descriptors(self.pool.pid)
-        more = {kind: (before.get(kind, 0), count) for kind, count in now.items() if count > before.get(kind, 0)}
+        # What its clients have closed it closes in its next turn.
+        while (more := self.opened_since(before)) and time.monotonic() < end:
+            time.sleep(0.1)
         if more:
             self.faults.append(f'descriptors, before and after: {more}')
         children = machine.children(self.pool.pid)
@@ -245,3 +252,8 @@ class Verdict:
         counted.pop('total', None)
         if counted != told:
             self.faults.append(f'restarts in the status, {dict(counted)}, are not those told, {dict(told)}')
+
+    def opened_since(self, before):
+        """Of which kind more descriptors are open, with the numbers before and now."""
+        now, _ = machine.descriptors(self.pool.pid)
+        return {kind: (before.get(kind, 0), count) for kind, count in now.items() if count > before.get(kind, 0)}
