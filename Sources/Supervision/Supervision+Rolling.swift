@@ -134,6 +134,8 @@ extension Supervision {
         guard let roll = groups[group].roll else { return }
         let next = roll.underWay.compactMap { settles(group, $0) }.min()
         guard next != roll.timer else { return }
+        // One that is due already comes by itself, and what else is due by then is seen with it.
+        if next != nil, let timer = roll.timer, timer <= context.now { return }
         groups[group].roll?.timer = next
         context.act(next.map { .setTimer(.roll(group: group), $0) } ?? .cancelTimer(.roll(group: group)))
     }

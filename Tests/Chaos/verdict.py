@@ -205,7 +205,7 @@ class Verdict:
             between = 1 + bisect.bisect(starts, end) - bisect.bisect_left(starts, asked)
             # The rest of the time it waited for something that is not a CPU.
             blocked = took - overlap(self.running, asked, end) - overlap(self.stalls, asked, end)
-            # An upgrade waits for the exec of the image that is to say whether it could go on: posix_spawn(3).
+            # The exec of the next image is the supervisor's own.
             upgrade = 1 if self.during('upgrade', asked, end) else 0
             self.longest_blocked[upgrade] = max(self.longest_blocked[upgrade], blocked)
             if blocked > 0.05 + TICKS + self.unit * between + upgrade:

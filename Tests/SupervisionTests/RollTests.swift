@@ -55,6 +55,22 @@ struct RollTests {
         #expect(bench.occurrences == [.rollEnded(group: 0, .completed)])
     }
 
+    @Test("set no timer to a time that is over: one that is due comes by itself")
+    func overdue() {
+        var bench = ready(
+            GroupPolicy(name: "web", workers: 3, maximumUnavailable: 2))
+        bench.tell(.restart(.group(0)))
+        bench.start(life(1, 2))
+        bench.start(life(2, 2), after: .milliseconds(1))
+        // Both have run long enough, and the timer of the first is on its way: it is renewed once more.
+        bench.tell(
+            .restart(.slot(SlotID(group: 0, slot: 1))), after: Tempo.rollSettling + .milliseconds(1))
+        #expect(stopped(bench) == [life(1, 2)])
+        #expect(bench.delay(of: .roll(group: 0)) == nil)
+        bench.tell(.timer(.roll(group: 0)))
+        #expect(stopped(bench) == [life(3, 1)])
+    }
+
     @Test("renew as many at a time as may be missing")
     func unavailable() {
         var policy = Self.reporting

@@ -50,7 +50,7 @@ package final class Upgrade: LoopPart {
         do {
             let file = try UpgradeFile.write(host.upgradeState().bytes())
             let check = try UpgradeCheck(program, state: file)
-            let error = host.listen(to: check.pidfd.number, .readable, key: Self.ended)
+            let error = host.listen(to: check.pidfd, .readable, key: Self.ended)
             guard error == 0 else {
                 throw SupervisorError(.system, "cannot watch the new program: errno \(error)")
             }
@@ -69,7 +69,7 @@ package final class Upgrade: LoopPart {
     /// The child may have ended.
     func takeEnd() {
         guard let check, let outcome = check.outcome() else { return }
-        host?.ignore(check.pidfd.number)
+        host?.ignore(check.pidfd)
         host?.cancelTimer(Self.late)
         self.check = nil
         switch outcome {

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import CgroupKit
 internal import Glibc
 
 /// The new program, run as a child that only says whether it understands the state and the command line.
@@ -13,29 +14,27 @@ final class UpgradeCheck {
     /// The most that is read of what it says.
     private static let mostWords = 4096
 
-    let pid: Int32
-    let pidfd: Descriptor
+    private let process: PlacedProcess
     /// What it says; non-blocking.
     let words: Descriptor
+    private let path: String
     private var said: [UInt8] = []
     private var isReaped = false
 
-    /// - Throws: ``SupervisorError`` where the program cannot be run at all.
+    var pid: Int32 { process.pid }
+    /// Readable when it has ended.
+    var pidfd: Int32 { process.pidfd }
+
+    /// - Throws: ``SupervisorError`` where the program cannot be run at all, which may show at its end only.
     init(_ program: UpgradeProgram, state: borrowing Descriptor) throws(SupervisorError) {
+        path = program.path
         var ends: [Int32] = [-1, -1]
         guard linux_pipe2(&ends, O_CLOEXEC | O_NONBLOCK) == 0 else {
             throw SupervisorError(.system, "cannot make a pipe: errno \(errno)")
         }
         words = Descriptor(owning: ends[0])
         let writing = Descriptor(owning: ends[1])
-        pid = try Self.start(program, state: state.number, output: writing.number)
-        let result = linux_pidfd_open(pid, 0)
-        if result < 0 {
-            // Without it we could not tell when it ends.
-            kill(pid, SIGKILL)
-            while waitpid(pid, nil, 0) < 0, errno == EINTR {}
-        }
-        pidfd = try Descriptor(max(result, -1), operation: "watch the new program", errno: -result)
+        process = try Self.start(program, state: state.number, output: writing.number)
     }
 
     deinit {
@@ -45,57 +44,31 @@ final class UpgradeCheck {
         while waitpid(pid, nil, 0) < 0, errno == EINTR {}
     }
 
-    /// A session of its own, so that what it starts can be ended with it; /dev/null, our pipe, and the state as
-    /// descriptor 3. What else we have is close-on-exec.
+    /// In our own cgroup, and a session of its own, so that what it starts can be ended with it; with /dev/null, our
+    /// pipe, and the state as descriptor 3. By a plain clone: on a machine in need its exec could be long in coming, and
+    /// the loop does not wait for it.
     private static func start(
         _ program: UpgradeProgram, state: Int32, output: Int32
-    ) throws(SupervisorError) -> Int32 {
-        var actions = posix_spawn_file_actions_t()
-        var attributes = posix_spawnattr_t()
-        guard posix_spawn_file_actions_init(&actions) == 0 else {
-            throw SupervisorError(.system, "cannot prepare the check of the new program: no memory")
-        }
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        guard posix_spawnattr_init(&attributes) == 0 else {
-            throw SupervisorError(.system, "cannot prepare the check of the new program: no memory")
-        }
-        defer { posix_spawnattr_destroy(&attributes) }
-        var none = sigset_t()
-        var all = sigset_t()
-        sigemptyset(&none)
-        sigfillset(&all)
+    ) throws(SupervisorError) -> PlacedProcess {
+        let null = try Descriptor(
+            open("/dev/null", O_RDONLY | O_CLOEXEC), operation: "open /dev/null", errno: errno)
         let target: Int32 = 3
-        // dup2 to the same number leaves close-on-exec as it is, so both go by way of numbers that are free.
-        let spare = max(state, output, target) + 1
-        var error = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        for step in [
-            (output, spare), (state, spare + 1), (spare, 1), (spare, 2), (spare + 1, target),
-        ] where error == 0 {
-            error = posix_spawn_file_actions_adddup2(&actions, step.0, step.1)
+        var specification = ProcessSpecification(
+            executable: program.path,
+            arguments: [program.path, UpgradeArrival.option, "\(target)"] + program.arguments.dropFirst(),
+            environment: WorkerEnvironment.ours)
+        specification.descriptors = [(null.number, 0), (output, 1), (output, 2), (state, target)].map {
+            ProcessSpecification.Descriptor(source: $0, target: $1)
         }
-        for descriptor in [spare, spare + 1] where error == 0 {
-            error = posix_spawn_file_actions_addclose(&actions, descriptor)
+        specification.resetSignals = ProcessSpecification.ignoredSignals()
+        specification.mode = .copiesMemory
+        let cgroup: Cgroup
+        do throws(CgroupError) { cgroup = try Cgroup.open(OwnPlace.directory()) } catch {
+            throw SupervisorError(.system, error.description)
         }
-        if error == 0 { error = posix_spawnattr_setsigmask(&attributes, &none) }
-        if error == 0 { error = posix_spawnattr_setsigdefault(&attributes, &all) }
-        if error == 0 {
-            error = posix_spawnattr_setflags(
-                &attributes,
-                Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | 0x80 /* POSIX_SPAWN_SETSID */))
+        do throws(SpawnError) { return try cgroup.spawn(PreparedProcess(specification)) } catch {
+            throw SupervisorError(.cannotRun, error.description)
         }
-        guard error == 0 else {
-            throw SupervisorError(.system, "cannot prepare the check of the new program: errno \(error)")
-        }
-        let words = [program.path, UpgradeArrival.option, "\(target)"] + program.arguments.dropFirst()
-        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-        defer { for word in arguments { free(word) } }
-        var pid: pid_t = 0
-        error = posix_spawn(&pid, program.path, &actions, &attributes, &arguments, environ)
-        guard error == 0 else {
-            throw SupervisorError(
-                .cannotRun, "cannot execute '\(program.path)': \(String(cString: strerror(error)))")
-        }
-        return pid
     }
 
     /// Takes what it said meanwhile; what is more than a person would read is thrown away.
@@ -113,12 +86,15 @@ final class UpgradeCheck {
     func outcome() -> Outcome? {
         var code: Int32 = 0
         var value: Int32 = 0
-        let result = linux_waitid_pidfd(pidfd.number, WEXITED | WNOHANG, &code, &value, nil)
+        let result = linux_waitid_pidfd(pidfd, WEXITED | WNOHANG, &code, &value, nil)
         if result == 0 || result == -EINTR { return nil }
         isReaped = true
         listen()
         // What it may have left behind.
         kill(-pid, SIGKILL)
+        if let pipe = process.statusPipe, case .failed(let stage, let error)? = try? StartStatus.read(pipe) {
+            return .refused("\(SpawnError(stage: stage, errno: error, executable: path, cgroup: ""))")
+        }
         let text = String(decoding: said, as: UTF8.self)
         let lines = text.split(separator: "\n").map(String.init)
         if result == 1, code == Int32(CLD_EXITED), value == 0, lines.last == UpgradeArrival.approval {
@@ -141,6 +117,6 @@ final class UpgradeCheck {
     func end() {
         kill(-pid, SIGKILL)
         // Before it is a session's leader there is no such group.
-        _ = linux_pidfd_send_signal(pidfd.number, SIGKILL)
+        _ = linux_pidfd_send_signal(pidfd, SIGKILL)
     }
 }

@@ -35,17 +35,25 @@ package enum WorkerEnvironment {
         }
     }
 
-    /// The strings that are the same for every worker of a group.
-    ///
-    /// - Parameter sockets: the names of those it is handed.
-    package static func shared(_ group: GroupConfiguration, sockets: [String] = []) -> [String] {
+    /// What we were given ourselves, each as `NAME=value`.
+    static var ours: [String] {
         var result: [String] = []
         var place = environ
         while let entry = place.pointee {
             let text = String(cString: entry)
             place += 1
             // execve(2) takes any string; one without a name is no variable.
-            guard text.contains("=") else { continue }
+            if text.contains("=") { result.append(text) }
+        }
+        return result
+    }
+
+    /// The strings that are the same for every worker of a group.
+    ///
+    /// - Parameter sockets: the names of those it is handed.
+    package static func shared(_ group: GroupConfiguration, sockets: [String] = []) -> [String] {
+        var result: [String] = []
+        for text in ours {
             let name = String(text.prefix { $0 != "=" })
             // It names what they do not write to.
             if name == "JOURNAL_STREAM", group.output != .inherit { continue }
