@@ -9,7 +9,9 @@ struct ControlOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The supervisor's name.", valueName: "name"))
     var name: String?
 
+    /// From here on a command waits for the supervisor, and may be interrupted: it has nothing to clean up.
     func reach() throws(SupervisorError) -> ControlClient {
-        try ControlClient.reach(path: control, name: name)
+        Signals.release()
+        return try ControlClient.reach(path: control, name: name)
     }
 }

@@ -176,7 +176,7 @@ import Testing
         #expect(text.contains("\ninterface io.sergeantcg.Supervisor\n"))
         let methods = text.split(separator: "\n").filter { $0.hasPrefix("method ") }
             .map { String($0.dropFirst(7).prefix { $0 != "(" }) }
-        #expect(methods == ["GetStatus", "Stop", "Restart", "Scale", "Reload", "Upgrade"])
+        #expect(methods == ["GetStatus", "Watch", "Stop", "Restart", "Scale", "Reload", "Upgrade"])
         for method in methods {
             let parameters: [String: VarlinkCall.Value] =
                 method == "Scale" ? ["group": .text("g"), "workers": .integer(0)] : [:]

@@ -55,10 +55,12 @@ package final class ControlCaller {
     }
 
     /// Sends a call of the supervisor's interface.
-    package func call(_ method: String, parameters: String = "{}") {
-        send(
-            Array(#"{"method":"io.sergeantcg.Supervisor.\#(method)","parameters":\#(parameters)}"#.utf8) + [0]
-        )
+    ///
+    /// - Parameter more: several replies are taken.
+    package func call(_ method: String, parameters: String = "{}", more: Bool = false) {
+        let call =
+            #"{"method":"io.sergeantcg.Supervisor.\#(method)","parameters":\#(parameters),"more":\#(more)}"#
+        send(Array(call.utf8) + [0])
     }
 
     /// The next message without the NUL that ends it; nil where the connection has ended.

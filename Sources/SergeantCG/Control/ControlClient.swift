@@ -61,9 +61,19 @@ package final class ControlClient {
         _ method: String, _ parameters: [String: VarlinkCall.Value] = [:], isQuick: Bool = true
     ) throws(SupervisorError) -> VarlinkAnswer {
         if !isQuick { waitWithoutLimit() }
-        let bytes = VarlinkCall(method: "\(ControlInterface.name).\(method)", parameters: parameters).bytes
+        send(VarlinkCall(method: "\(ControlInterface.name).\(method)", parameters: parameters))
+        guard let answer = try receiveAnswer() else { throw silence }
+        return answer
+    }
+
+    private func send(_ call: VarlinkCall) {
+        let bytes = call.bytes
         // A refusal may be there already, and its sender gone: what was sent is of no matter then.
-        _ = send(descriptor.number, bytes, bytes.count, LINUX_MSG_NOSIGNAL)
+        _ = Glibc.send(descriptor.number, bytes, bytes.count, LINUX_MSG_NOSIGNAL)
+    }
+
+    /// The next reply; nil where the connection has ended.
+    private func receiveAnswer() throws(SupervisorError) -> VarlinkAnswer? {
         while true {
             if let message = buffer.next() {
                 guard let answer = VarlinkAnswer(message) else {
@@ -72,10 +82,36 @@ package final class ControlClient {
                 if let error = answer.error { throw Self.refusal(error, path) }
                 return answer
             }
-            guard receive() else {
-                throw SupervisorError(.unreachable, "the supervisor at \(path) gave no answer")
-            }
+            guard receive() else { return nil }
         }
+    }
+
+    private var silence: SupervisorError {
+        SupervisorError(.unreachable, "the supervisor at \(path) gave no answer")
+    }
+
+    /// Asks what occurred after an event's number, 0 for all that is remembered.
+    ///
+    /// - Parameters:
+    ///   - follows: goes on with what occurs, until the supervisor ends.
+    ///   - take: is given one batch after the other.
+    package func watch(
+        after number: UInt64, follows: Bool, _ take: (EventBatch) -> Void
+    ) throws(SupervisorError) {
+        if follows { waitWithoutLimit() }
+        let parameters = ["after": VarlinkCall.Value.integer(Int64(clamping: number))]
+        send(VarlinkCall(method: "\(ControlInterface.name).Watch", parameters: parameters, more: follows))
+        var answer = try receiveAnswer()
+        while let reply = answer {
+            guard let batch = EventBatch(json: reply.parameters) else {
+                throw SupervisorError(.unreachable, "the supervisor at \(path) answered what is no event")
+            }
+            take(batch)
+            guard reply.continues else { return }
+            answer = try receiveAnswer()
+        }
+        // Whoever follows is told of the end by the end of the connection.
+        if !follows { throw silence }
     }
 
     /// Waits until the supervisor has ended.

@@ -11,6 +11,8 @@ final class ControlConnection {
         case roll(Set<Int>, fault: VarlinkError?)
         case reload
         case upgrade
+        /// What occurs after this number; it goes on until the client goes.
+        case watch(after: UInt64)
     }
 
     /// Replies that a client did not read, in bytes, beyond which it is not waited for.
@@ -43,6 +45,9 @@ final class ControlConnection {
 
     /// Nothing is under way: it loses nothing that it was promised.
     var isIdle: Bool { task == nil && !isWriting && !input.hasMessage }
+
+    /// It only watches: a client can ask again for what it misses.
+    var isWatching: Bool { if case .watch = task { true } else { false } }
 
     /// It is done with: the client has closed its side, and all it asked was answered.
     var isFinished: Bool { hasEnded && isIdle }
@@ -107,6 +112,7 @@ final class ControlConnection {
             case status
             case roll(Set<Int>, fault: VarlinkError?)
             case reload, upgrade
+            case watch(after: UInt64)
         }
 
         var descriptor: Int32
@@ -125,6 +131,7 @@ final class ControlConnection {
             case .roll(let groups, let fault): .roll(groups, fault: fault)
             case .reload: .reload
             case .upgrade: .upgrade
+            case .watch(let number): .watch(after: number)
             }
         return Memory(
             descriptor: descriptor.number, unread: Data(input.unread), unsent: Data(output[sent...]),
@@ -147,6 +154,7 @@ final class ControlConnection {
             case .roll(let groups, let fault): .roll(groups, fault: fault)
             case .reload: .reload
             case .upgrade: .upgrade
+            case .watch(let number): .watch(after: number)
             }
     }
 

@@ -29,6 +29,8 @@ package enum ControlRequest: Hashable, Sendable {
     case information
     case description(interface: String)
     case status
+    /// What occurred after this number; nil for all that is remembered.
+    case watch(after: UInt64?)
     case stop
     /// A group, a worker, or nil for all.
     case restart(target: String?)
@@ -54,6 +56,9 @@ package enum ControlRequest: Hashable, Sendable {
         case (ControlInterface.name, "GetStatus"):
             try call.takes([])
             self = .status
+        case (ControlInterface.name, "Watch"):
+            try call.takes(["after"])
+            self = .watch(after: try call.number("after"))
         case (ControlInterface.name, "Stop"):
             try call.takes([])
             self = .stop
@@ -63,9 +68,9 @@ package enum ControlRequest: Hashable, Sendable {
         case (ControlInterface.name, "Scale"):
             try call.takes(["group", "workers"])
             guard let group = try call.text("group") else { throw .invalidParameter("group") }
-            guard case .integer(let number) = call.parameters["workers"],
-                let workers = UInt64(exactly: number), workers <= WorkerCount.most
-            else { throw .invalidParameter("workers") }
+            guard let workers = try call.number("workers"), workers <= WorkerCount.most else {
+                throw .invalidParameter("workers")
+            }
             self = .scale(group: group, workers: Int(workers))
         case (ControlInterface.name, "Reload"):
             try call.takes([])
@@ -85,6 +90,17 @@ extension VarlinkCall {
     fileprivate func takes(_ names: Set<String>) throws(VarlinkError) {
         guard let stranger = parameters.keys.filter({ !names.contains($0) }).min() else { return }
         throw .invalidParameter(stranger)
+    }
+
+    /// A number that is not negative; one that may be left out, or be null.
+    fileprivate func number(_ name: String) throws(VarlinkError) -> UInt64? {
+        switch parameters[name] {
+        case nil, .null: return nil
+        case .integer(let number):
+            guard let number = UInt64(exactly: number) else { throw .invalidParameter(name) }
+            return number
+        case .boolean, .text, .other: throw .invalidParameter(name)
+        }
     }
 
     /// A parameter that may be left out, or be null.

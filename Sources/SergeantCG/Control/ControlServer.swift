@@ -22,6 +22,9 @@ package final class ControlServer: Observer, LoopPart {
     private let place: Configuration.Control
     private let name: String
     private let board: StatusBoard
+    private var past = RecentPast()
+    /// Something occurred in this turn of the loop.
+    private var hasNews = false
     private var host: HostAccess?
     /// What scales groups.
     var reconfiguration: Reconfiguration?
@@ -120,6 +123,7 @@ package final class ControlServer: Observer, LoopPart {
     }
 
     package func leave() {
+        tellNews()
         socket?.remove()
         socket = nil
         // Connections stay until the supervisor has given back its cgroups: their end says that all is over.
@@ -130,6 +134,8 @@ package final class ControlServer: Observer, LoopPart {
 
     package func observe(_ occurrence: Occurrence, named names: Names) {
         board.observe(occurrence, named: names)
+        past.note(occurrence, named: names)
+        hasNews = true
         switch occurrence {
         case .rollEnded(let group, let end): note(end, of: group, names)
         case .supervisorReloaded(let fault):
@@ -205,6 +211,7 @@ package final class ControlServer: Observer, LoopPart {
             keys.min { (connections[$0]?.lastUse ?? 0) < (connections[$1]?.lastUse ?? 0) }
         }
         return oldest(connections.keys.filter { connections[$0]?.isIdle == true }) ?? oldest(stuck.keys)
+            ?? oldest(connections.keys.filter { connections[$0]?.isWatching == true })
     }
 
     private func drop(_ key: UInt32) {
@@ -227,6 +234,12 @@ package final class ControlServer: Observer, LoopPart {
         switch connection.task {
         case .status(let question): answer(question, connection)
         case .roll, .reload, .upgrade: if connection.hasHungUp { connection.fail() }
+        case .watch(let number):
+            if number < past.last {
+                tell(after: number, connection)
+            } else if connection.hasHungUp {
+                connection.fail()
+            }
         case nil:
             if !connection.hasMessage { connection.receive() }
             if !connection.isBroken, let message = connection.nextMessage() { take(message, connection) }
@@ -243,6 +256,8 @@ package final class ControlServer: Observer, LoopPart {
         case .status: interest = .writable
         // Only a hang-up is told: what else the client asks comes after this.
         case .roll, .reload, .upgrade: interest = connection.isWriting ? .writable : []
+        // What it has not been told yet, a batch at a time.
+        case .watch(let number): interest = connection.isWriting || number < past.last ? .writable : []
         // A call that has come whole waits for its turn, which is the next.
         case nil: interest = connection.isWriting || connection.hasMessage ? .writable : .readable
         }
@@ -291,6 +306,12 @@ package final class ControlServer: Observer, LoopPart {
             connection.reply(VarlinkReply.result { $0.member("description", .text(text)) })
         case .status:
             answer(question(host), connection)
+        case .watch(let number):
+            guard call.more else {
+                return connection.reply(VarlinkReply.events(past.batch(after: number ?? 0), continues: false))
+            }
+            // The first is told at once, so that the caller knows what is remembered.
+            tell(after: number ?? 0, connection)
         case .stop:
             host.post(.stop)
             connection.reply(VarlinkReply.result())
@@ -387,6 +408,31 @@ package final class ControlServer: Observer, LoopPart {
         }
     }
 
+    /// Tells a client that watches the next batch.
+    private func tell(after number: UInt64, _ connection: ControlConnection) {
+        let batch = past.batch(after: number)
+        connection.task = .watch(after: batch.entries.last?.number ?? max(number, past.last))
+        connection.reply(VarlinkReply.events(batch, continues: true))
+    }
+
+    package func endTurn() {
+        tellNews()
+    }
+
+    /// Tells those who watch what has occurred; one that still has to read gets it after that.
+    private func tellNews() {
+        guard hasNews else { return }
+        hasNews = false
+        for (key, connection) in connections {
+            guard case .watch(let number) = connection.task, number < past.last, !connection.isWriting else {
+                continue
+            }
+            tell(after: number, connection)
+            connection.send()
+            settle(key, connection)
+        }
+    }
+
     private func answer(_ question: StatusQuestion, _ connection: ControlConnection) {
         var question = question
         guard let report = question.ask(atMost: Self.cgroupsPerTurn, usage) else {
@@ -427,6 +473,7 @@ extension ControlServer: Remembering {
     /// What one image of the program hands to the next.
     struct Memory: Codable {
         var standing: Standing
+        var past: RecentPast.Memory
         var socket: ControlSocket.Memory?
         var connections: [ControlConnection.Memory]
     }
@@ -437,7 +484,8 @@ extension ControlServer: Remembering {
         // One that cannot be served any more ends with this image.
         let living = connections.values.filter { !$0.isBroken }.sorted { $0.lastUse < $1.lastUse }
         let memory = Memory(
-            standing: board.standing, socket: socket?.memory, connections: living.map(\.memory))
+            standing: board.standing, past: past.memory, socket: socket?.memory,
+            connections: living.map(\.memory))
         return UpgradeMemory(
             try JSONEncoder().encode(memory),
             descriptors: memory.connections.map(\.descriptor) + [memory.socket?.listener].compactMap { $0 })
@@ -446,6 +494,7 @@ extension ControlServer: Remembering {
     package func recall(_ memory: UpgradeMemory) {
         guard let memory = try? JSONDecoder().decode(Memory.self, from: memory.bytes) else { return }
         board.recall(memory.standing)
+        past = RecentPast(memory.past)
         inheritance = memory
     }
 

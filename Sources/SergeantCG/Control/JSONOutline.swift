@@ -14,6 +14,14 @@ package struct JSONOutline {
         self.members = members
     }
 
+    /// Where the elements of an array lie that is a part of these bytes; nil where it is none, or nested deeper than
+    /// `deepest`.
+    package static func elements(of range: Range<Int>, in bytes: [UInt8], deepest: Int) -> [Range<Int>]? {
+        var scanner = Scanner(bytes: bytes)
+        scanner.place = range.lowerBound
+        return scanner.array(deepest: deepest)
+    }
+
     /// Where the value of the first member of this name lies.
     package subscript(name: String) -> Range<Int>? {
         members.first { $0.name == name }?.value
@@ -37,6 +45,17 @@ private struct Scanner {
         }
         skipSpace()
         return place == bytes.count ? members : nil
+    }
+
+    mutating func array(deepest: Int) -> [Range<Int>]? {
+        guard take("[") else { return nil }
+        var elements: [Range<Int>] = []
+        guard !take("]") else { return elements }
+        repeat {
+            guard let value = value(deepest: deepest) else { return nil }
+            elements.append(value)
+        } while take(",")
+        return take("]") ? elements : nil
     }
 
     private mutating func skipSpace() {

@@ -38,6 +38,23 @@ package enum VarlinkReply {
         return text.bytes + [0]
     }
 
+    /// - Parameter continues: another follows, of what occurs later.
+    package static func events(_ batch: RecentPast.Batch, continues: Bool) -> [UInt8] {
+        result(continues: continues) { reply in
+            reply.member(
+                "events",
+                array: { array in
+                    for entry in batch.entries {
+                        array.object { event in
+                            event.member("number", .unsigned(entry.number))
+                            event.member("line", verbatim: entry.line)
+                        }
+                    }
+                })
+            reply.member("lost", .unsigned(batch.lost))
+        }
+    }
+
     package static func error(_ error: VarlinkError) -> [UInt8] {
         var text = JSONText()
         text.object { reply in

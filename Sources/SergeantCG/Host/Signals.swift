@@ -34,6 +34,14 @@ public enum Signals {
         _ = signal(SIGCHLD, SIG_DFL)
     }
 
+    /// Has them end the process again, as they do where nothing was said: for a program that is no supervisor.
+    public static func release() {
+        var set = asked
+        sigaddset(&set, SIGPIPE)
+        // Cannot fail with a valid set.
+        _ = pthread_sigmask(SIG_UNBLOCK, &set, nil)
+    }
+
     /// The signals this process ignores, as bits from signal 1: exec would hand them on, so a worker's are
     /// set back.
     static func ignored() -> UInt64 { linux_ignored_signals() }

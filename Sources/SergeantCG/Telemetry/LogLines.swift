@@ -62,7 +62,7 @@ public final class LogLines: ProgramLog, Remembering {
         // CLOCK_REALTIME cannot fail with a valid pointer.
         _ = clock_gettime(CLOCK_REALTIME, &now)
         switch format {
-        case .json: sink.append(Self.json(record, at: now))
+        case .json: sink.append(Self.json(record, at: now) + [UInt8(ascii: "\n")])
         case .text: sink.append(text(record, at: now, coloured: false))
         case .colouredText: sink.append(text(record, at: now, coloured: true))
         }
@@ -82,7 +82,8 @@ public final class LogLines: ProgramLog, Remembering {
 
     // MARK: Formats
 
-    private static func json(_ record: Record, at time: timespec) -> [UInt8] {
+    /// A line without its end.
+    static func json(_ record: Record, at time: timespec) -> [UInt8] {
         var text = JSONText()
         text.object { object in
             object.member("time", .text(universalTime(time.tv_sec, nanoseconds: time.tv_nsec)))
@@ -91,7 +92,6 @@ public final class LogLines: ProgramLog, Remembering {
             object.member("message", .text(record.message))
             for (name, value) in record.fields { object.member(name, value) }
         }
-        text.newline()
         return text.bytes
     }
 

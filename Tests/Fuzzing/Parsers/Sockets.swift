@@ -19,6 +19,9 @@ extension FuzzedParser {
         FuzzedParser("varlink-answer") { bytes in
             guard let answer = VarlinkAnswer(bytes) else { return }
             must(answer.parameters.count <= bytes.count + 2, "parameters from nowhere")
+            let batch = EventBatch(json: answer.parameters)
+            must(
+                batch?.events.allSatisfy { $0.line.utf8.count < bytes.count } != false, "a line from nowhere")
         },
         FuzzedParser("json-outline") { bytes in
             guard let outline = JSONOutline(bytes, deepest: 8) else { return }
