@@ -63,8 +63,6 @@ struct ControlStatus: ParsableCommand {
     }
 
     private static func size(_ bytes: UInt64?) -> String {
-        guard let bytes else { return "-" }
-        let tenths = bytes * 10 >> 20
-        return "\(tenths / 10).\(tenths % 10)M"
+        bytes.map { "\(ByteCount($0))" } ?? "-"
     }
 }

@@ -33,6 +33,30 @@ extension Kernel {
             }
         }
 
+        /// The table for people says what the answer for machines says, and both what the worker has taken.
+        @Test func theStatusShowsWhatAWorkerHolds() throws {
+            let launch = Launch(
+                ["--memory-max", "64M"], command: try TestWorker.command("allocate", "20M", "0", "hold"))
+            try supervise(launch) { supervisor in
+                try supervisor.waitForOutput { $0 == "allocated" }
+                let binary = try #require(getenv("SERGEANTCG_BINARY").map { String(cString: $0) })
+                let json = try Tool.run([binary, "status", "--json", "--name", supervisor.name])
+                let report = try #require(JSONValue.parse(json.output.utf8), "\(json.output)")
+                let memory = try #require(report["groups"]?[0]?["workers"]?[0]?["memory"])
+                for name in ["current", "unreclaimable", "peak"] {
+                    let bytes = try #require(memory[name]?.integer)
+                    #expect((20 << 20...24 << 20).contains(bytes), "\(name) \(bytes)")
+                }
+                let table = try Tool.run([binary, "status", "--name", supervisor.name]).output
+                let row = try #require(table.split(separator: "\n").last).split(separator: " ")
+                #expect(row.count == 7, "\(table)")
+                for cell in row[3...4] {
+                    let mebibytes = try #require(Double(cell.dropLast()), "\(table)")
+                    #expect(cell.hasSuffix("M") && (20.0...24.0).contains(mebibytes), "\(table)")
+                }
+            }
+        }
+
         @Test func aWorkerWithoutLimitsIsAccounted() throws {
             let launch = Launch([], command: try TestWorker.command("exit", "0", "1200"))
             try supervise(launch) { supervisor in

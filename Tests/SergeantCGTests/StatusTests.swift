@@ -28,6 +28,16 @@ import Testing
         return standing
     }
 
+    @Test(
+        arguments: [
+            (0, "0.0M"), (1 << 20, "1.0M"), (62_914_560 + 600_000, "60.5M"), (104_857, "0.0M"),
+            (104_858, "0.1M"),
+            ((1 << 20) - 1, "0.9M"), (UInt64.max, "17592186044415.9M"),
+        ] as [(UInt64, String)])
+    func bytesAreTold(bytes: UInt64, text: String) {
+        #expect("\(ByteCount(bytes))" == text)
+    }
+
     @Test func aStartIsFollowed() throws {
         var told: [Occurrence] = [.supervisorStarted]
         var now = try report(standing(told))
