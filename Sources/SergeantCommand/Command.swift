@@ -20,7 +20,7 @@ struct Sergeantcg: ParsableCommand {
 
             Try it:       sergeantcg --concurrent-workers 4 --memory-max 512M -- ./worker
             All options:  sergeantcg run --help
-            Besides run:  check, doctor, status, events, scale, restart, reload, upgrade, stop
+            Besides run:  check doctor status events scale restart reload upgrade stop
             """,
         version: Version.current,
         subcommands: [
