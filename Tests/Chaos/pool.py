@@ -1,10 +1,10 @@
 """The supervisor under chaos: its configuration, its log as it comes, and the workers that live."""
+import collections
 import dataclasses
 import datetime
 import json
 import os
 import pathlib
-import signal
 import socket
 import subprocess
 import threading
@@ -66,25 +66,22 @@ class Pool:
         subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', self.small_disk], check=True)
         self.file = self.directory / 'pool.yaml'
         self.control = self.directory / 'control'
-        self.rounds = 0
-        self.lines, self.strays, self.printed = [], [], 0
+        self.lines, self.strays = [], []
         self.live = {}  # worker: line of its start
         self.moved = threading.Condition()
         # How far the wall clock is ahead of the monotonic one, with every value it has had.
-        self.offsets = [time.time() - time.monotonic()]
+        self.offsets = [machine.wall_clock_ahead()]
 
     # What runs.
 
-    def write_configuration(self, *, rounds=None, limit='24M'):
-        if rounds is not None:
-            self.rounds = rounds
+    def write_configuration(self, limit='24M'):
         command = 'command: ' + json.dumps([str(self.worker), 'puppet'])
         self.file.write_text(f'''
 name: chaos
 control: {self.control}
 defaults: {{backoff-initial: {BACK_OFF}, backoff-max: 0.4, stop-timeout: {GRACE}}}
 groups:
-  steady: {{{command}, concurrent-workers: 3, watchdog: {WATCHDOG}, env: {{ROUND: "{self.rounds}"}}}}
+  steady: {{{command}, concurrent-workers: 3, watchdog: {WATCHDOG}}}
   hard: {{{command}, concurrent-workers: 2, memory-max: 24M, pids-max: 24}}
   soft: {{{command}, concurrent-workers: 2, max-worker-memory-usage: {limit}}}
   prints: {{{command}, output: prefix}}
@@ -103,7 +100,8 @@ groups:
         os.close(output_end)
         self.pid = self.process.pid
         self.log = Stream(log, self._take)
-        self.output = Stream(output, self._count)
+        # What they print is only to be taken.
+        self.output = Stream(output, lambda line: None)
         self.wait_for('supervisor_ready')
         machine.prefer(self.pid, -19)
 
@@ -122,9 +120,6 @@ groups:
         subprocess.run(['umount', self.small_disk], check=True)
 
     # What it says.
-
-    def _count(self, line):
-        self.printed += 1
 
     def _take(self, text):
         try:
@@ -161,20 +156,30 @@ groups:
                         json.dumps(line.fields) for line in self.lines[-20:]) + '\n' + '\n'.join(self.strays[-20:]))
                 self.moved.wait(min(left, 1))
 
-    def wait_until_calm(self, seconds):
-        """Until every slot has just one worker, none of them stops or waits, and all that was told is read; what the
-        supervisor says of itself then, or None where that did not come."""
+    def wait_until_calm(self, seconds, doomed=()):
+        """Until every slot has just one worker, none of them stops or waits, none of the doomed lives, and the log was
+        read as far; what the supervisor says of itself then, or None where the calm did not come."""
         end = time.monotonic() + seconds
+        calm = None
         while time.monotonic() < end:
-            if self.is_calm(self.status()):
-                position = len(self.lines)
-                os.kill(self.pid, signal.SIGHUP)
-                self.wait_for('supervisor_reloaded', position)
-                if self.is_calm(status := self.status()):
-                    return status
+            status = self.status()
+            if self.is_calm(status):
+                calm = status
+                if self.has_read(status) and not any(key in self.live for key in doomed):
+                    break
             with self.moved:
                 self.moved.wait(0.5)
-        return None
+        return calm
+
+    def has_read(self, status):
+        """The log says of the workers what the status says: it comes by another way, and later."""
+        workers = {(worker['worker'], worker['incarnation']) for group in status['groups'] for worker in group['workers']}
+        with self.moved:
+            return self.live.keys() == workers and self.ends_told() == ends_counted(status)
+
+    def ends_told(self):
+        """How many ends of each reason the log has told of."""
+        return collections.Counter(line.reason for line in self.lines if line.event == 'worker_exited')
 
     def status(self):
         return self.call('io.sergeantcg.Supervisor.GetStatus')
@@ -216,6 +221,16 @@ def ask(connection, method, **parameters):
     if 'error' in answer:
         raise RuntimeError(f'{method}: {answer}')
     return answer.get('parameters', {})
+
+
+def ends_counted(status):
+    """How many ends of each reason the status counts."""
+    counted = collections.Counter()
+    for group in status['groups']:
+        for worker in group['workers']:
+            counted.update(worker['restarts'])
+    counted.pop('total', None)
+    return counted
 
 
 def time_of(text):

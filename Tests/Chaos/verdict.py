@@ -5,6 +5,7 @@ import os
 import time
 
 import machine
+import pool
 from surroundings import LIMITS
 
 # What may be said without anything being wrong. The rest must be explained by what was done.
@@ -29,10 +30,10 @@ def overlap(spans, begin, end):
 
 
 class Verdict:
-    def __init__(self, pool, deeds, surroundings, probes, beats, unit):
+    def __init__(self, supervised, deeds, surroundings, probes, beats, unit):
         """`probes` are moments and durations of answers, `beats` what heartbeat.py saw; `unit` is how long a start holds
         its parent up at rest, in seconds."""
-        self.pool, self.deeds, self.surroundings = pool, deeds, surroundings
+        self.pool, self.deeds, self.surroundings = supervised, deeds, surroundings
         self.probes, self.unit = probes, unit
         self.stalls, self.running = ([beat[:2] for beat in beats if beat[2] == kind] for kind in ('stall', 'runs'))
         self.faults = []
@@ -40,7 +41,7 @@ class Verdict:
         self.gaps = []
         # Without an upgrade under way, and with one.
         self.longest_blocked = [0, 0]
-        self.lines = list(pool.lines)
+        self.lines = list(supervised.lines)
 
     def is_scarce(self, at):
         """Descriptors were few then, or had been."""
@@ -243,13 +244,7 @@ class Verdict:
             self.faults.append(f'children {sorted(children)} are not the workers {sorted(pids)}')
         if zombies := [pid for pid, state in children.items() if state == 'Z']:
             self.faults.append(f'zombies: {zombies}')
-        told = collections.Counter(
-            line.reason for line in self.lines if line.event == 'worker_exited')
-        counted = collections.Counter()
-        for group in report['groups']:
-            for worker in group['workers']:
-                counted.update(worker['restarts'])
-        counted.pop('total', None)
+        told, counted = self.pool.ends_told(), pool.ends_counted(report)
         if counted != told:
             self.faults.append(f'restarts in the status, {dict(counted)}, are not those told, {dict(told)}')
 
