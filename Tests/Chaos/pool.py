@@ -156,8 +156,8 @@ groups:
                         json.dumps(line.fields) for line in self.lines[-20:]) + '\n' + '\n'.join(self.strays[-20:]))
                 self.moved.wait(min(left, 1))
 
-    def wait_until_calm(self, seconds, doomed=()):
-        """Until every slot has just one worker, none of them stops or waits, none of the doomed lives, and the log was
+    def wait_until_calm(self, seconds):
+        """Until every slot has just one worker, none of them stops or waits, and the log was
         read as far; what the supervisor says of itself then, or None where the calm did not come."""
         end = time.monotonic() + seconds
         calm = None
@@ -165,7 +165,7 @@ groups:
             status = self.status()
             if self.is_calm(status):
                 calm = status
-                if self.has_read(status) and not any(key in self.live for key in doomed):
+                if self.has_read(status):
                     break
             with self.moved:
                 self.moved.wait(0.5)
