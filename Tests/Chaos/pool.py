@@ -45,6 +45,8 @@ class Stream:
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self):
+        # Who is read of in time is still there to be looked at.
+        machine.prefer(0, -18)
         partial = b''
         while True:
             self.reads.wait()
@@ -156,16 +158,17 @@ groups:
                         json.dumps(line.fields) for line in self.lines[-20:]) + '\n' + '\n'.join(self.strays[-20:]))
                 self.moved.wait(min(left, 1))
 
-    def wait_until_calm(self, seconds):
-        """Until every slot has just one worker, none of them stops or waits, and the log was
-        read as far; what the supervisor says of itself then, or None where the calm did not come."""
+    def wait_until_calm(self, seconds, doomed=()):
+        """Until every slot has just one worker, none of them stops or waits, none of the doomed lives (who was busy when
+        it was told to end does so later), and the log was read as far; what the supervisor says of itself then, or None
+        where the calm did not come."""
         end = time.monotonic() + seconds
         calm = None
         while time.monotonic() < end:
             status = self.status()
             if self.is_calm(status):
                 calm = status
-                if self.has_read(status):
+                if self.has_read(status) and not any(key in self.live for key in doomed):
                     break
             with self.moved:
                 self.moved.wait(0.5)

@@ -19,18 +19,18 @@ def main():
     machine.prefer(0, -20)
     connection = None
     while True:
-        if connection is None:
-            connection = socket.socket(socket.AF_UNIX)
-            connection.connect(path)
-            pool.ask(connection, 'org.varlink.service.GetInfo')
-        asked = time.monotonic()
         try:
+            if connection is None:
+                connection = socket.socket(socket.AF_UNIX)
+                connection.connect(path)
+                pool.ask(connection, 'org.varlink.service.GetInfo')
+            asked = time.monotonic()
             pool.ask(connection, 'org.varlink.service.GetInfo')
+            print(f'{asked:.6f} {time.monotonic() - asked:.6f}', flush=True)
         except OSError:
+            # By an upgrade, or for want of a descriptor for it.
             connection.close()
             connection = None
-            continue
-        print(f'{asked:.6f} {time.monotonic() - asked:.6f}', flush=True)
         # Ends with whoever reads this.
         if select.select([0], [], [], interval)[0] and not os.read(0, 1):
             return

@@ -225,6 +225,9 @@ class Verdict:
         if report is None:
             self.faults.append('it did not come to rest')
             return
+        for deed in self.deeds.done:
+            if deed.reason and deed.incarnation_key in self.pool.live:
+                self.faults.append(f'{deed.kind} of worker({deed.pid}): it has not ended')
         live = {f'{line.group}/{line.slot}.{line.incarnation}' for line in self.pool.live.values()}
         expected = live | {'supervisor', 'steady', 'hard', 'soft', 'prints', 'files'}
         end = time.monotonic() + 10

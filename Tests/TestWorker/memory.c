@@ -21,7 +21,7 @@ static const size_t mebibyte = 1 << 20;
 
 // A mebibyte at a time, faulted in by the kernel: in an emulated machine a fault of our own costs 20 times as
 // much.
-static char *take(size_t size) {
+char *take(size_t size) {
     char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) fail("mmap");
     for (size_t done = 0; done < size; done += mebibyte) {
