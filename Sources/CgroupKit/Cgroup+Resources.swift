@@ -29,6 +29,11 @@ extension Cgroup {
         try write(line, to: "io.max")
     }
 
+    /// What was read from and written to block devices (`io.stat`).
+    public borrowing func ioStat() throws(CgroupError) -> IOStat {
+        try read("io.stat") { IOStat.parse($0) }
+    }
+
     /// Processes and threads now, descendants included (`pids.current`).
     public borrowing func pidsCurrent() throws(CgroupError) -> UInt64 {
         try read("pids.current") { KernelText.number($0) }

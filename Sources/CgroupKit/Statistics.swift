@@ -77,6 +77,8 @@ public struct MemoryStat: Hashable, Sendable, KernelFormatted {
     public var kernelStack: UInt64?
     /// Page tables. `nil` if the kernel does not tell.
     public var pagetables: UInt64?
+    /// Page faults, major ones included: a count, not bytes. `nil` if the kernel does not tell.
+    public var faults: UInt64?
     /// Major page faults: a count, not bytes. `nil` if the kernel does not tell.
     public var majorFaults: UInt64?
 
@@ -107,7 +109,7 @@ public struct MemoryStat: Hashable, Sendable, KernelFormatted {
     /// of the slab keys is missing.
     public static func parse(_ bytes: Span<UInt8>) -> MemoryStat? {
         var anon, file, kernel, shmem, slabReclaimable, slabUnreclaimable: UInt64?
-        var sock, fileMapped, fileDirty, kernelStack, pagetables, majorFaults: UInt64?
+        var sock, fileMapped, fileDirty, kernelStack, pagetables, faults, majorFaults: UInt64?
         KernelText.forEachPair(bytes) { key, value in
             if KernelText.equals(bytes, key, "anon") {
                 anon = value
@@ -131,6 +133,8 @@ public struct MemoryStat: Hashable, Sendable, KernelFormatted {
                 kernelStack = value
             } else if KernelText.equals(bytes, key, "pagetables") {
                 pagetables = value
+            } else if KernelText.equals(bytes, key, "pgfault") {
+                faults = value
             } else if KernelText.equals(bytes, key, "pgmajfault") {
                 majorFaults = value
             }
@@ -145,6 +149,7 @@ public struct MemoryStat: Hashable, Sendable, KernelFormatted {
         stat.fileDirty = fileDirty
         stat.kernelStack = kernelStack
         stat.pagetables = pagetables
+        stat.faults = faults
         stat.majorFaults = majorFaults
         return stat
     }

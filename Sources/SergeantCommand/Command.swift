@@ -20,11 +20,12 @@ struct Sergeantcg: ParsableCommand {
 
             Try it:       sergeantcg --concurrent-workers 4 --memory-max 512M -- ./worker
             All options:  sergeantcg run --help
-            Besides run:  check doctor status events scale restart reload upgrade stop
+            Besides run:  check doctor status events report scale restart reload upgrade stop
             """,
         version: Version.current,
         subcommands: [
-            Run.self, Check.self, Doctor.self, ControlStatus.self, ControlEvents.self, ControlStop.self,
+            Run.self, Check.self, Doctor.self, Report.self, ControlStatus.self, ControlEvents.self,
+            ControlStop.self,
             ControlScale.self,
             ControlRestart.self, ControlReload.self, ControlUpgrade.self,
         ],

@@ -33,8 +33,10 @@ struct Run: ParsableCommand {
             to: options.supervisor.logDescriptor(), least: settings.logLevel.record,
             instance: settings.configuration.name)
         defer { log.finish() }
+        var observers: [any Observer] = [log, ServiceNotification()]
+        if let path = settings.configuration.accounting { observers.append(try AccountingFile(path: path)) }
         let outcome = try pool.run(
-            observers: [log, ServiceNotification()],
+            observers: observers,
             reload: options.isReread ? { () throws(SupervisorError) in try options.reread() } : nil,
             program: program, arrival: arrival)
         if outcome == .failed, !settings.legacyExitCodes { throw ExitCode(1) }

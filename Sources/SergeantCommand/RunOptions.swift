@@ -63,6 +63,7 @@ struct SupervisorOptions: ParsableArguments {
     @Option(.cgroup) var cgroup: [GivenSetting]
     @Option(.delegate) var delegate: [GivenSetting]
     @Option(.control) var control: [GivenSetting]
+    @Option(.accounting) var accounting: [GivenSetting]
     @Option(.logFormat) var logFormat: [GivenSetting]
     @Option(.logLevel) var logLevel: [GivenSetting]
 

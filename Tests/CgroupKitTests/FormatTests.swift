@@ -81,6 +81,7 @@ import Testing
         #expect(stat.pagetables == 131_072)
         #expect(stat.sock == 4096)
         #expect(stat.fileMapped == 0)
+        #expect(stat.faults == 4242)
         #expect(stat.fileDirty == 40_960)
         #expect(stat.majorFaults == 7)
         // Page cache counts for nothing; slab that can be taken back is taken off.
@@ -183,5 +184,19 @@ import Testing
     @Test func processesAreRead() {
         #expect(Cgroup.processes(in: Array("1\n0\n4194304\n0\n1\n".utf8).span) == [1, 4_194_304, 1])
         #expect(Cgroup.processes(in: Array("99999999999\n-1\nx\n7".utf8).span) == [7])
+    }
+
+    @Test func ioIsSummedOverDevices() {
+        let text = """
+            8:16 rbytes=4096 wbytes=8192 rios=1 wios=2 dbytes=0 dios=0
+            254:0 rbytes=1 wbytes=18446744073709551615 rios=3 wios=4 new=5 odd
+            259:1
+
+            """
+        let stat = IOStat.parse(Array(text.utf8))
+        #expect(stat?.readBytes == 4097 && stat?.writtenBytes == .max)
+        #expect(stat?.reads == 4 && stat?.writes == 6)
+        #expect(IOStat.parse([]) == IOStat())
+        #expect(IOStat.parse(Array("8:0 rbytes=x".utf8)) == nil)
     }
 }

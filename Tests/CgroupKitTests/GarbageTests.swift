@@ -24,7 +24,7 @@ private struct Generator: RandomNumberGenerator {
         "some avg10=1.50 avg60=0.25 avg300=12.00 total=123456\nfull avg10=0.00 avg60=0.05 avg300=9.00 total=1\n",
         #"32 30 0:28 / /sys/fs/cgroup/uni\040fied rw,nosuid shared:9 - cgroup2 cgroup2 rw,ro"#, "0::/a/b\n",
         "4: FLOCK  ADVISORY  WRITE 14 00:1b:42 0 EOF\n", "cpuset cpu io memory\n",
-        "nr_descendants 5\nnr_dying_descendants 7\n",
+        "nr_descendants 5\nnr_dying_descendants 7\n", "8:0 rbytes=1 wbytes=2 rios=3 wios=4\n",
     ]
 
     private func readAll(_ bytes: [UInt8]) {
@@ -34,6 +34,7 @@ private struct Generator: RandomNumberGenerator {
         _ = MemoryEvents.parse(bytes)
         _ = MemoryStat.parse(bytes)?.unreclaimable
         _ = CPUStat.parse(bytes)
+        _ = IOStat.parse(bytes)
         _ = CgroupEvents.parse(bytes)
         _ = PidsEvents.parse(bytes)
         _ = CgroupStat.parse(bytes)

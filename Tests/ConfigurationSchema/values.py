@@ -90,7 +90,7 @@ TEXTS = {
     'cpu-max': PROCESSORS, 'cpu-weight': WHOLE, 'io-weight': WHOLE, 'max-lifetime': TIME, 'stop-signal': SIGNAL,
     'stop-timeout': TIME, 'start-timeout': TIME, 'watchdog': TIME, 'min-ready': WHOLE, 'backoff-initial': TIME,
     'backoff-max': TIME, 'max-failures': FAILURES, 'no-new-privileges': FLAG, 'notify': FLAG, 'surge': FLAG,
-    'legacy-exit-codes': FLAG, 'name': NAME, 'cgroup': PATH, 'control': PATH,
+    'legacy-exit-codes': FLAG, 'name': NAME, 'cgroup': PATH, 'control': PATH, 'accounting': PLAIN,
     **{name: words(*these) for name, these in WORDS.items()},
 }
 # Those that take one, or a list of them.

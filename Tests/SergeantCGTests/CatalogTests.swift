@@ -65,6 +65,7 @@ import Testing
             .workerLeaving(id, pid: 1), .workerWatchdog(id, pid: 1, timeout: nil),
             .workerStatus(id, pid: 1, "s"),
             .workerPidsLimit(id, pid: 1, refusals: 1, limit: 1, .worker),
+            .workerAccounted(id, Usage()),
             .groupFailed(group: 0, .cannotRun(id)), .groupScaled(group: 0, from: 1, to: 2),
             .rollStarted(group: 0, slots: 1), .rollEnded(group: 0, .completed),
             .rollEnded(group: 0, .failed(id, .crashed)), .rollEnded(group: 0, .stopped),

@@ -18,12 +18,12 @@ package enum TextFile {
         }
     }
 
-    /// Writes into a file that exists.
+    /// Writes into a file that exists, or is made where it does not.
     ///
     /// - Returns: 0, or the errno.
     @discardableResult
-    package static func write(_ text: String, to path: String) -> Int32 {
-        let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+    package static func write(_ text: String, to path: String, creating: Bool = false) -> Int32 {
+        let descriptor = open(path, O_WRONLY | O_CLOEXEC | (creating ? O_CREAT | O_EXCL : 0), 0o600)
         guard descriptor >= 0 else { return errno }
         defer { close(descriptor) }
         let bytes = Array(text.utf8)

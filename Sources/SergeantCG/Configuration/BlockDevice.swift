@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// Which block device is meant by a path or by numbers.

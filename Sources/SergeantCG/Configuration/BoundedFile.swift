@@ -1,3 +1,4 @@
+internal import CLinux
 internal import CgroupKit
 internal import Glibc
 

@@ -52,6 +52,9 @@ public struct Configuration: Sendable {
     public var takesPassedSockets: Bool
     /// Where the control socket is.
     public var control: Control
+    /// The file that gets a line for each incarnation, with all that it took; nil for none. With it the controllers that
+    /// account are enabled where they can be had, though no limit needs them.
+    public var accounting: String?
 
     /// A configuration is checked when a ``Supervisor`` is made of it, not here.
     public init(

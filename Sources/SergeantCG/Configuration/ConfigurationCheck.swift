@@ -36,6 +36,9 @@ extension Configuration {
         if let sentence = faultOfPlace {
             return .init(sentence: sentence, setting: Setting.cgroup.name)
         }
+        if accounting == "" {
+            return .init(sentence: "the path of the account is empty", setting: Setting.accounting.name)
+        }
         var names = Set<String>()
         for (index, group) in groups.enumerated() {
             if let sentence = faultOfName(group.name) { return .init(sentence: sentence, group: index) }

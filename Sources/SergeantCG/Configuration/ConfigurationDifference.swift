@@ -38,6 +38,7 @@ package struct ConfigurationDifference {
         let known = Set(running.groups.map(\.name))
         for group in wanted.groups where !known.contains(group.name) { changes.append(.add(group)) }
         if wanted.name != running.name { refusals.append("the name of the instance stays '\(running.name)'") }
+        if wanted.accounting != running.accounting { refusals.append("the account goes on where it is kept") }
         if wanted.place != running.place { refusals.append("the place of the cgroups stays as it is") }
     }
 }

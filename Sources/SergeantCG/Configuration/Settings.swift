@@ -239,6 +239,11 @@ extension Setting {
         "auto: where the cgroup is not ours to use, ask systemd for a scope of our own.", standard: "auto"
     ) { $0.configuration.delegation = $1 }
 
+    package static let accounting = supervisor(
+        "accounting", .text("file", .text(least: 1)),
+        "A line of JSON for each incarnation at its end, with all that it took."
+    ) { $0.configuration.accounting = $1 }
+
     package static let logFormat = supervisor(
         "log-format", ValueForm<LogFormat>.oneOfThese,
         "auto: to the journal where it is stderr, in colour on a terminal.", standard: "auto"
@@ -264,7 +269,7 @@ extension Setting {
         maxLifetime, restart, surge, onLeftover, stopSignal, stopTimeout, startTimeout, notify, watchdog,
         minReady, backoffInitial, backoffMax,
         maxFailures,
-        name, cgroup, delegate, control, logFormat, logLevel, legacyExitCodes,
+        name, cgroup, delegate, control, accounting, logFormat, logLevel, legacyExitCodes,
     ]
 
     package static func named(_ name: String) -> Setting? { all.first { $0.name == name } }

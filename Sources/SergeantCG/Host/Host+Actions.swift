@@ -201,8 +201,11 @@ extension Host {
         worker.pressure = nil
         unwatchEmptiness(worker)
         unwatchProcesses(worker)
+        // It is to be read as long as it is there, and counts only when it is gone.
+        let usage = keepsAccount ? usage(of: worker) : nil
         do {
             try groups[id.group].remove(worker.directory)
+            if let usage { tell(.workerAccounted(id, usage)) }
             dismiss(worker)
         } catch {
             switch error.errno {

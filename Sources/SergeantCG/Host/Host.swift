@@ -32,6 +32,8 @@ final class Host {
     let observers: [any Observer]
     /// One of them tells what a worker took in all.
     let tellsUsage: Bool
+    /// Somebody keeps account of what each incarnation took.
+    let keepsAccount: Bool
     let buffers: [any BufferedObserver]
     let parts: [any LoopPart]
     let slowWrites = SlowWrites()
@@ -83,6 +85,7 @@ final class Host {
         self.inheritance = inheritance
         adoptees = Self.adoptees(subtree.adopted, names)
         tellsUsage = observers.contains { $0.tellsUsage }
+        keepsAccount = observers.contains { $0.keepsAccount }
         buffers = observers.compactMap { $0 as? any BufferedObserver }
         awaited = buffers.map { _ in nil }
         self.stopRequest = stopRequest

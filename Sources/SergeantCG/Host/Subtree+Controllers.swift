@@ -7,11 +7,17 @@ extension Subtree {
         configuration.groups.reduce(into: []) { $0.formUnion($1.controllers) }
     }
 
+    /// Beside those, what is enabled where it can be had: it only accounts.
+    private static func wished(_ configuration: Configuration) -> Controllers {
+        configuration.accounting == nil ? .memory : [.memory, .cpu, .io, .pids]
+    }
+
     /// In the hierarchy's real root, above our own subtree: what is missing there is missing for us.
     func enable(in parent: String, for configuration: Configuration) throws(SupervisorError) {
         do throws(CgroupError) {
             let above = try Cgroup.open(parent)
-            let wanted = Self.needed(configuration).union(.memory).intersection(try above.controllers())
+            let wanted = Self.needed(configuration).union(Self.wished(configuration)).intersection(
+                try above.controllers())
             let missing = wanted.subtracting(try above.subtreeControl())
             guard !missing.isEmpty else { return }
             let others = Set(try above.children())
@@ -39,7 +45,7 @@ extension Subtree {
         }
         do throws(CgroupError) {
             accountsMemory = available.contains(.memory)
-            let wanted = needed.union(.memory).intersection(available)
+            let wanted = needed.union(Self.wished(configuration)).intersection(available)
             let enabling = wanted.subtracting(try root.subtreeControl())
             do throws(CgroupError) { try root.enable(enabling) } catch {
                 // Somebody is in the root who cannot be moved: one of another PID namespace.

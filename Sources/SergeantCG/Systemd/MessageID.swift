@@ -33,6 +33,7 @@ package enum MessageID: String, CaseIterable, Sendable {
     case workerYielding = "6dbabc1834b2436e9fc378597311c5a0"
     case workerMemoryExcess = "c924054d37ce41418e6aba2dce423a0a"
     case workerMemoryPressure = "82690c7f7914474cbe138c4ae49f0136"
+    case workerAccounted = "13eacf8d399c4ea2b7aa1de95e061327"
     case workerNotReplaced = "f05f83f7d86e4052a9a344b9e72bd3b1"
     // A `worker_exited`, apart by what a person asks about.
     case workerFinished = "c8bfcb5b4eeb49d19aa17d47e3d089b2"
@@ -95,6 +96,7 @@ package enum MessageID: String, CaseIterable, Sendable {
         "worker_memory_pressure": .workerMemoryPressure,
         "worker_oom": .workerOOM, "worker_pids_limit": .workerPidsLimit, "worker_leftovers": .workerLeftovers,
         "worker_stuck": .workerStuck,
+        "worker_accounted": .workerAccounted,
         "worker_backoff": .workerBackoff, "worker_paced": .workerPaced,
         "worker_not_replaced": .workerNotReplaced, "worker_watchdog": .workerWatchdog,
         "worker_status": .workerStatus, "worker_leaving": .workerLeaving,

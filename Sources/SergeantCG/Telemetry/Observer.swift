@@ -8,11 +8,17 @@ public protocol Observer: AnyObject {
     /// Whether it tells what a worker took in all, ``Exit/memoryPeak`` and ``Exit/cpuMicroseconds``. They cost system calls at
     /// every end, so they are nil where no observer tells them. It does unless it says otherwise.
     var tellsUsage: Bool { get }
+
+    /// Whether it keeps account: ``Occurrence/workerAccounted(_:_:)`` costs a dozen files read at every end, so it is told
+    /// only where an observer wants it. It does not unless it says so.
+    var keepsAccount: Bool { get }
 }
 
 extension Observer {
     /// It does.
     public var tellsUsage: Bool { true }
+    /// It does not.
+    public var keepsAccount: Bool { false }
 }
 
 /// An observer that holds back what its reader does not take: the event loop tells it when to try again.

@@ -133,6 +133,12 @@ extension Record {
                 id, pid, names)
         case .workerExited(let id, let pid, let end):
             self.init(end, id, pid, names)
+        case .workerAccounted(let id, let usage):
+            self.init(
+                .debug, "worker_accounted",
+                "\(names.worker(id.slot)), incarnation \(id.number), is accounted for", id, nil,
+                names)
+            for (name, value) in usage.fields { add(name, value.map { .unsigned($0) }) }
         case .workerStuck(let id, let pid, let errno, let attempts):
             let what =
                 errno == 0

@@ -7,6 +7,7 @@ extension FuzzedParser {
             _ = MemoryEvents.parse(bytes.span)
             _ = MemoryStat.parse(bytes.span)
             _ = CPUStat.parse(bytes.span)
+            _ = IOStat.parse(bytes.span)
             _ = CgroupEvents.parse(bytes.span)
             _ = PidsEvents.parse(bytes.span)
             _ = CgroupStat.parse(bytes.span)

@@ -59,7 +59,7 @@ extension Ledger {
             }
             slots[place].lives[index].oomKillsTold = kills
         case .supervisorStarted, .workerLeaving, .workerWatchdog, .workerStatus, .workerMemoryAlarm,
-            .workerMemoryExcess, .workerMemoryPressure, .workerPidsLimit,
+            .workerMemoryExcess, .workerMemoryPressure, .workerPidsLimit, .workerAccounted,
             .workerLeftovers, .hostTrouble, .hostNotice, .supervisorReloading, .supervisorUpgraded,
             .supervisorUpgradeRefused,
             .supervisorReloaded,

@@ -159,7 +159,7 @@ private enum ActionKind: Int, CaseIterable {
         case .rollEnded: self = .rollEnded
         case .hostTrouble: self = .hostTrouble
         // The host tells these, never supervision.
-        case .hostNotice, .workerPidsLimit, .supervisorReloading, .supervisorUpgraded,
+        case .hostNotice, .workerPidsLimit, .workerAccounted, .supervisorReloading, .supervisorUpgraded,
             .supervisorUpgradeRefused,
             .supervisorReloaded, .supervisorBroken:
             self = .hostNotice

@@ -357,6 +357,7 @@ package enum LifeTable {
         case .workerExited: "exited"
         case .workerStuck: "stuck"
         case .workerLeaving: "leaving"
+        case .workerAccounted: "accounted"
         case .workerWatchdog: "watchdog"
         case .workerStatus: "status"
         case .workerPidsLimit: "pids limit"

@@ -1,0 +1,34 @@
+internal import CgroupKit
+internal import Supervision
+
+extension Host {
+    /// What its cgroup says that it took. What is not accounted there, for want of a controller or of a newer kernel, stays
+    /// unknown.
+    func usage(of worker: Worker) -> Usage {
+        var usage = Usage()
+        if let time = try? worker.cgroup.cpuStat() {
+            usage.cpuUserMicroseconds = time.userMicroseconds
+            usage.cpuSystemMicroseconds = time.systemMicroseconds
+            usage.throttledMicroseconds = time.throttledMicroseconds
+        }
+        if subtree.accountsMemory {
+            usage.memoryPeak = try? worker.cgroup.memoryPeak()
+            if let statistics = try? worker.cgroup.memoryStat() {
+                usage.faults = statistics.faults
+                usage.majorFaults = statistics.majorFaults
+            }
+        }
+        if let transfers = try? worker.cgroup.ioStat() {
+            usage.readBytes = transfers.readBytes
+            usage.writtenBytes = transfers.writtenBytes
+        }
+        usage.processesPeak = try? worker.cgroup.pidsPeak()
+        usage.cpuStallMicroseconds = try? worker.cgroup.pressure(.cpu).some.totalMicroseconds
+        usage.memoryStallMicroseconds = try? worker.cgroup.pressure(.memory).some.totalMicroseconds
+        usage.ioStallMicroseconds = try? worker.cgroup.pressure(.io).some.totalMicroseconds
+        let limits = groups[worker.id.group].configuration.limits
+        usage.memoryLimit = limits.memoryThreshold
+        usage.memoryMax = limits.memoryMax
+        return usage
+    }
+}
