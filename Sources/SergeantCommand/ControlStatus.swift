@@ -21,12 +21,13 @@ struct ControlStatus: ParsableCommand {
 
     func run() throws {
         if let check {
-            guard let report = try? ask().report, check == .live || report.state == .ready else {
+            guard let report = try? options.reach().status().report, check == .live || report.state == .ready
+            else {
                 throw ExitCode(1)
             }
             return
         }
-        let (report, text) = try ask()
+        let (report, text) = try options.reach().status()
         if json { return print(text) }
         print(
             LogLines.escaped(
@@ -41,16 +42,6 @@ struct ControlStatus: ParsableCommand {
                     worker.cpuMicroseconds.map { "\($0 / 1_000_000).\($0 / 100_000 % 10)" } ?? "-",
                     "\(worker.restarts["total"] ?? 0)"))
         }
-    }
-
-    private func ask() throws -> (report: StatusReport, text: String) {
-        let client = try options.reach()
-        let answer = try client.call("GetStatus").parameters
-        guard let report = StatusReport(json: answer) else {
-            throw SupervisorError(
-                .unreachable, "the supervisor at \(client.path) answered what is no status")
-        }
-        return (report, String(decoding: answer, as: UTF8.self))
     }
 
     /// 80 columns where the worker's name has at most 23.

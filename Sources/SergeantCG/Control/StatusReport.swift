@@ -9,7 +9,7 @@ package struct StatusReport: Hashable, Sendable, Decodable {
     }
 
     /// How one incarnation stands.
-    package enum WorkerState: String, Hashable, Sendable, Codable {
+    package enum WorkerState: String, Hashable, Sendable, Codable, CaseIterable {
         /// Has no process, and gets one when its back-off or its pace lets it.
         case waiting
         /// There is none, and none follows.
