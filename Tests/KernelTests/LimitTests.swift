@@ -47,6 +47,17 @@ extension Kernel {
                     let bytes = try #require(memory[name]?.integer)
                     #expect((20 << 20...24 << 20).contains(bytes), "\(name) \(bytes)")
                 }
+                let metrics = try Tool.run([binary, "metrics", "--name", supervisor.name]).output
+                func metric(_ name: String) -> Int? {
+                    metrics.split(separator: "\n").first { $0.hasPrefix("sergeantcg_worker_\(name){") }
+                        .flatMap { $0.split(separator: " ").last.flatMap { Int($0) } }
+                }
+                #expect(metric("memory_max_bytes") == 64 << 20, "\(metrics)")
+                for name in ["memory_bytes", "memory_unreclaimable_bytes", "memory_peak_bytes"] {
+                    let bytes = try #require(metric(name), "\(name): \(metrics)")
+                    #expect((20 << 20...24 << 20).contains(bytes), "\(name) \(bytes)")
+                }
+                #expect(metric("processes") == 1)
                 let table = try Tool.run([binary, "status", "--name", supervisor.name]).output
                 let row = try #require(table.split(separator: "\n").last).split(separator: " ")
                 #expect(row.count == 7, "\(table)")

@@ -16,7 +16,7 @@ FREE = {
     'name': ["''", 'a/b', '.', '..', '"$(printf %0300d 0)"'],
     'env': ["''", 'NAMEONLY', '=x'], 'env-file': ["''", '/no/such/file'], 'working-directory': ["''", '/no/such/one'],
     'config': ["''", '/no/such/file', '/'], 'control': ["''", '/no/such/one/'], 'output': ["''", 'many'],
-    'cgroup': ["''", '/no/such/cgroup', '..', '/x/../y'],
+    'cgroup': ["''", '/no/such/cgroup', '..', '/x/../y'], 'accounting': ["''", '/no/such/account', '/', '/dev/null'],
 }
 NONSENSE = ["''", 'many', '-1', '99999999999999999999999', "'1 2'", '1e9', '+5', '½']
 

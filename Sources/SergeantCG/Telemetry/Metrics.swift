@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import Supervision
 
 /// What a supervisor runs and uses, as metrics: names and units by Prometheus' conventions, and nothing in a label that
 /// grows without end. A worker is known by its group and slot, never by a process ID or an incarnation.
@@ -93,12 +94,19 @@ package struct Metrics {
             MetricFamily(
                 "sergeantcg_worker_restarts_total", .counter, "How often the slot lost a worker, by reason.",
                 slots.flatMap { group, worker in
-                    worker.restarts.filter { $0.key != "total" }.sorted { $0.key < $1.key }.map {
-                        reason, count in
-                        .init(["group": group, "slot": "\(worker.slot)", "reason": reason], "\(count)")
+                    reasons(worker).map { reason in
+                        .init(
+                            ["group": group, "slot": "\(worker.slot)", "reason": reason],
+                            "\(worker.restarts[reason] ?? 0)")
                     }
                 }),
         ]
+    }
+
+    /// Those too that have not been yet: a counter that begins with 1 has, to Prometheus, not increased.
+    private static func reasons(_ worker: StatusReport.Worker) -> [String] {
+        let known = Reason.allCases.filter { $0 != .shutdown && $0 != .scaleDown }.map(\.rawValue)
+        return Set(worker.restarts.keys).subtracting(["total"]).union(known).sorted()
     }
 
     // MARK: Numbers
