@@ -36,7 +36,8 @@ extension Kernel {
         /// The table for people says what the answer for machines says, and both what the worker has taken.
         @Test func theStatusShowsWhatAWorkerHolds() throws {
             let launch = Launch(
-                ["--memory-max", "64M"], command: try TestWorker.command("allocate", "20M", "0", "hold"))
+                ["--memory-max", "64M", "--pids-max", "20"],
+                command: try TestWorker.command("allocate", "20M", "0", "hold"))
             try supervise(launch) { supervisor in
                 try supervisor.waitForOutput { $0 == "allocated" }
                 let binary = try #require(getenv("SERGEANTCG_BINARY").map { String(cString: $0) })

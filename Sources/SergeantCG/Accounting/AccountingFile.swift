@@ -145,7 +145,7 @@ package final class AccountingFile: BufferedObserver, LoopPart, Remembering {
         var status = stat()
         guard fstat(file.number, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             throw SupervisorError(
-                .configuration, "cannot write the account to \(path): it is no ordinary file")
+                .system, "cannot write the account to \(path): it is no ordinary file")
         }
         return FileIdentity(status)
     }
