@@ -58,22 +58,22 @@ extension NativeSupervisor {
             }
         }
 
-        /// The time of all incarnations together is what the kernel counted for their group.
+        /// The time of a thousand incarnations together is what the kernel counted for their group.
         @Test func theSumIsTheGroups() throws {
             try Self.withFile { path in
                 let file = path + ".1"
-                let loop = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done"
+                let loop = "i=0; while [ $i -lt 10000 ]; do i=$((i+1)); done"
                 try #require(
                     TextFile.write(
                         """
                         accounting: \(path)
                         groups:
-                          computes: {command: [/bin/sh, -c, "\(loop)"], concurrent-workers: 60, restart: never}
+                          computes: {command: [/bin/sh, -c, "\(loop)"], concurrent-workers: 1000, restart: never}
                           stays: {command: [/bin/sleep, "600"]}
                         """, to: file, creating: true) == 0)
                 try withSupervisor(Launch(["--config", file])) { supervisor in
                     try supervisor.waitUntil("all are in the account") {
-                        TextFile.read(path)?.split(separator: "\n").count == 60
+                        TextFile.read(path)?.split(separator: "\n").count == 1000
                     }
                     let stat = try #require(TextFile.read("\(supervisor.root)/computes/cpu.stat"))
                     let usage = try #require(
@@ -85,6 +85,34 @@ extension NativeSupervisor {
                     #expect(usage > 1_000_000 && abs(sum - usage) * 100 <= usage, "\(sum) of \(usage)")
                     #expect(try supervisor.stop() == .code(0))
                     expectNothingLeft(supervisor)
+                }
+            }
+        }
+
+        /// Killed in the middle it loses those that were alive, and no other.
+        @Test func aKilledSupervisorLosesTheLivingAlone() throws {
+            try Self.withFile { path in
+                let launch = Launch(
+                    [
+                        "--accounting", path, "--concurrent-workers", "4", "--backoff-initial", "0.01",
+                        "--backoff-max", "0.01", "--max-failures", "0",
+                    ], command: ["/bin/sh", "-c", "exit 3"])
+                try withSupervisor(launch) { supervisor in
+                    try supervisor.waitFor(100, "worker_exited")
+                    supervisor.signal(SIGKILL)
+                    #expect(try supervisor.waitForExit() == .signal(SIGKILL))
+                    let lines = try Self.lines(path)
+                    for slot in 1...4 {
+                        let accounted = Set(
+                            lines.filter { $0["slot"]?.integer == Int64(slot) }
+                                .compactMap { $0["incarnation"]?.integer })
+                        // The last that it told to have ended may still have had its cgroup, and that its successor.
+                        let ended =
+                            supervisor.lines.filter { $0.event == "worker_exited" && $0.slot == slot }
+                            .compactMap(\.incarnation).max() ?? 0
+                        #expect(ended > 10)
+                        #expect(accounted.isSuperset(of: (1..<Int64(ended)).map { $0 }), "\(accounted)")
+                    }
                 }
             }
         }
