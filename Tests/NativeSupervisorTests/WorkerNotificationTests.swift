@@ -46,6 +46,21 @@ extension NativeSupervisor {
             }
         }
 
+        /// What was said before a barrier is told, whatever follows at once; without one the last word counts.
+        @Test func whatABarrierClosesIsTold() throws {
+            let launch = try launch(
+                [], "say:STATUS=first", "say:STATUS=second", "descriptors:1:BARRIER=1",
+                "say:READY=1;STATUS=third")
+            try withSupervisor(launch) { supervisor in
+                try supervisor.waitFor("worker_status") { $0.message.contains("third") }
+                #expect(
+                    supervisor.lines.contains { $0.event == "worker_status" && $0.message.contains("second") }
+                )
+                #expect(try supervisor.stop() == .code(0))
+                expectNothingLeft(supervisor)
+            }
+        }
+
         /// Python's six lines, as everybody has them.
         @Test func pythonsSixLines() throws {
             let python = try #require(getenv("SERGEANTCG_PYTHON").map { String(cString: $0) })

@@ -49,11 +49,16 @@ extension Host {
                 events.append(.incarnation(worker.id, input))
             }
             if let text = arrival.notification.status { status = text }
+            // Who waits for it goes on already, and may say another that is not to stand in the place of this one.
+            if arrival.notification.isBarrier, let said = status.take() { tellStatus(said, of: worker, pid) }
         }
-        if let status, status != worker.status {
-            worker.status = status
-            tell(.workerStatus(worker.id, pid: pid, status))
-        }
+        if let status { tellStatus(status, of: worker, pid) }
+    }
+
+    private func tellStatus(_ status: String, of worker: Worker, _ pid: Int32) {
+        guard status != worker.status else { return }
+        worker.status = status
+        tell(.workerStatus(worker.id, pid: pid, status))
     }
 
     /// A sender that has ended cannot be asked any more, nor any where no descriptor is left; the socket is this worker's
