@@ -138,6 +138,27 @@ extension NativeSupervisor {
             }
         }
 
+        /// Somebody removed its cgroup first: what it took is unknown then, how it ended is not.
+        @Test func oneWhoseCgroupWasTakenAwayHasItsLine() throws {
+            try Self.withFile { path in
+                let launch = Launch(["--accounting", path], command: ["/bin/sleep", "600"])
+                try withSupervisor(launch) { supervisor in
+                    let started = try supervisor.waitFor("worker_started")
+                    let directory = try supervisor.directory(of: started)
+                    supervisor.signal(SIGSTOP)
+                    Glibc.kill(try #require(started.pid), SIGKILL)
+                    try supervisor.waitUntil("its cgroup is empty, and removed") { rmdir(directory) == 0 }
+                    supervisor.signal(SIGCONT)
+                    try supervisor.waitFor("worker_started") { $0.incarnation == 2 }
+                    #expect(try supervisor.stop() == .code(0))
+                    let lines = try Self.lines(path)
+                    #expect(lines.map { $0["incarnation"]?.integer } == [1, 2])
+                    #expect(lines.map { $0["reason"]?.text } == ["crashed", "shutdown"])
+                    #expect(lines.first?["cpu_user_usec"] == .null)
+                }
+            }
+        }
+
         /// A renamed file is left alone, and another takes the next lines; over an upgrade too.
         @Test func aRenamedFileIsMadeAnew() throws {
             try Self.withFile { path in

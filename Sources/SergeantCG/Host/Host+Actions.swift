@@ -201,23 +201,16 @@ extension Host {
         worker.pressure = nil
         unwatchEmptiness(worker)
         unwatchProcesses(worker)
-        // It is to be read as long as it is there, and counts only when it is gone.
+        // It is to be read as long as it is there, and counts only when it is gone, whoever removed it.
         let usage = keepsAccount ? usage(of: worker) : nil
-        do {
-            try groups[id.group].remove(worker.directory)
-            if let usage { tell(.workerAccounted(id, usage)) }
-            dismiss(worker)
-        } catch {
-            switch error.errno {
-            case ENOENT, ENODEV: dismiss(worker)
-            default: events.append(.incarnation(id, .removalFailed(errno: error.errno)))
+        do { try groups[id.group].remove(worker.directory) } catch {
+            guard [ENOENT, ENODEV].contains(error.errno) else {
+                return events.append(.incarnation(id, .removalFailed(errno: error.errno)))
             }
         }
-    }
-
-    private func dismiss(_ worker: Worker) {
+        if let usage { tell(.workerAccounted(id, usage)) }
         workers.dismiss(worker)
-        events.append(.incarnation(worker.id, .removed))
+        events.append(.incarnation(id, .removed))
     }
 }
 
