@@ -15,8 +15,6 @@ ORDINARY = {
     'worker_memory_alarm', 'worker_memory_limit', 'worker_oom', 'worker_pids_limit', 'worker_leftovers',
     'worker_watchdog', 'worker_status', 'worker_paced', 'worker_leaving', 'roll_started', 'roll_ended',
 }
-# How long a bomb may keep others from what they want to do: the patience of an upgrade, and its own time before.
-STARVATION = 15
 # To what clones and the states of processes are known.
 TICKS = 2 / os.sysconf('SC_CLK_TCK')
 AFTERMATH = 1.5  # seconds in which what was undone may still be told of: one longest back-off and more
@@ -134,10 +132,6 @@ class Verdict:
             scarce = self.is_scarce(line.at)
             if line.event in ('supervisor_trouble', 'supervisor_upgrade_refused') and scarce:
                 continue
-            # The next image is checked with the priority of others, a bomb's processes among them.
-            if line.event == 'supervisor_upgrade_refused' and 'did not say within' in line.message and any(
-                    deed.kind == 'bomb' and line.at - STARVATION < deed.at < line.at for deed in self.deeds.done):
-                continue
             if line.event == 'supervisor_trouble' and 'no message of sd_notify' in line.message and any(
                     deed.kind == 'chatter' and deed.worker == line.worker for deed in self.deeds.done):
                 continue
@@ -190,8 +184,7 @@ class Verdict:
                     allowed = max(allowed, 0.1)
                 between = bisect.bisect(starts, successor.at) - bisect.bisect_left(starts, begin)
                 # While it runs it starts others, or it is executed anew: check_probes sees to that.
-                # The end is noticed in one turn of the loop, the end of its back-off in another.
-                allowed += (0.1 if delays else 0.05) + TICKS + self.unit * between + overlap(self.running + self.stalls, begin, born)
+                allowed += 0.05 + TICKS + self.unit * between + overlap(self.running + self.stalls, begin, born)
                 if self.frozen(line.group, begin, successor.at):
                     allowed += 2
                 self.gaps.append(gap - sum(delays))
