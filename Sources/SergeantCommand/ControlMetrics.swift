@@ -5,7 +5,7 @@ internal import SergeantCG
 struct ControlMetrics: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "metrics", abstract: "Print what a supervisor runs and uses as metrics.",
-        discussion: "For node_exporter's textfile collector, or to look at.", shouldDisplay: false)
+        discussion: "With --format prometheus for node_exporter's textfile collector.", shouldDisplay: false)
 
     @OptionGroup var options: ControlOptions
 

@@ -33,27 +33,17 @@ struct ControlStatus: ParsableCommand {
             LogLines.escaped(
                 "\(report.name): \(report.state.rawValue), PID \(report.pid), version \(report.version), "
                     + "cgroup \(report.cgroup)"))
-        print(Self.row("WORKER", "PID", "STATE", "MEMORY", "PEAK", "CPU s", "RESTARTS"))
+        print(Self.table.row("WORKER", "PID", "STATE", "MEMORY", "PEAK", "CPU s", "RESTARTS"))
         for worker in report.groups.flatMap(\.workers) {
             print(
-                Self.row(
+                Self.table.row(
                     LogLines.escaped(worker.worker), worker.pid.map { "\($0)" } ?? "-", worker.state.rawValue,
-                    Self.size(worker.memory?.current), Self.size(worker.memory?.peak),
+                    ByteCount.cell(worker.memory?.current), ByteCount.cell(worker.memory?.peak),
                     worker.cpuMicroseconds.map { "\($0 / 1_000_000).\($0 / 100_000 % 10)" } ?? "-",
                     "\(worker.restarts["total"] ?? 0)"))
         }
     }
 
     /// 80 columns where the worker's name has at most 23.
-    private static func row(_ name: String, _ cells: String...) -> String {
-        let widths = [8, 9, 8, 8, 9, 9]
-        let padded = zip(cells, widths).map { cell, width in
-            String(repeating: " ", count: max(1, width - cell.count)) + cell
-        }
-        return name + String(repeating: " ", count: max(0, 23 - name.count)) + padded.joined()
-    }
-
-    private static func size(_ bytes: UInt64?) -> String {
-        bytes.map { "\(ByteCount($0))" } ?? "-"
-    }
+    private static let table = TextTable(name: 23, cells: [8, 9, 8, 8, 9, 9])
 }

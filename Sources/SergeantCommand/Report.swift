@@ -25,14 +25,14 @@ struct Report: ParsableCommand {
     }
 
     private func tell(_ report: AccountReport) {
-        print(Self.row("GROUP", "ENDED", "CPU s", "EACH", "PEAK p50", "p95", "max", "LIMIT", "MAX"))
+        print(Self.table.row("GROUP", "ENDED", "CPU s", "EACH", "PEAK p50", "p95", "max", "LIMIT", "MAX"))
         for group in report.groups {
             print(
-                Self.row(
+                Self.table.row(
                     LogLines.escaped(group.name), "\(group.count)", Self.seconds(group.cpuMicroseconds),
-                    Self.seconds(group.cpuMicroseconds / group.count), Self.size(group.peak(0.5)),
-                    Self.size(group.peak(0.95)), Self.size(group.peaks.last),
-                    Self.size(group.memoryLimit), Self.size(group.memoryMax)))
+                    Self.seconds(group.cpuMicroseconds / group.count), ByteCount.cell(group.peak(0.5)),
+                    ByteCount.cell(group.peak(0.95)), ByteCount.cell(group.peaks.last),
+                    ByteCount.cell(group.memoryLimit), ByteCount.cell(group.memoryMax)))
             let ends = group.ends.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { reason, count in
                 let tenths = (count * 1000 + group.count / 2) / group.count
                 return "\(LogLines.escaped(reason)) \(tenths / 10).\(tenths % 10) %"
@@ -47,21 +47,11 @@ struct Report: ParsableCommand {
     }
 
     /// 80 columns where the group's name has at most 13.
-    private static func row(_ name: String, _ cells: String...) -> String {
-        let widths = [7, 10, 9, 10, 8, 8, 8, 7]
-        let padded = zip(cells, widths).map { cell, width in
-            String(repeating: " ", count: max(1, width - cell.count)) + cell
-        }
-        return name + String(repeating: " ", count: max(0, 13 - name.count)) + padded.joined()
-    }
+    private static let table = TextTable(name: 13, cells: [7, 10, 9, 10, 8, 8, 8, 7])
 
     private static func seconds(_ microseconds: UInt64) -> String {
-        let hundredths = microseconds / 10_000
-        let rest = hundredths % 100
-        return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)"
+        "\(microseconds / 1_000_000).\(LogLines.padded(Int(microseconds / 10_000 % 100), to: 2))"
     }
-
-    private static func size(_ bytes: UInt64?) -> String { bytes.map { "\(ByteCount($0))" } ?? "-" }
 
     // MARK: Files
 

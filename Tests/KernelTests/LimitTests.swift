@@ -40,15 +40,14 @@ extension Kernel {
                 command: try TestWorker.command("allocate", "20M", "0", "hold"))
             try supervise(launch) { supervisor in
                 try supervisor.waitForOutput { $0 == "allocated" }
-                let binary = try #require(getenv("SERGEANTCG_BINARY").map { String(cString: $0) })
-                let json = try Tool.run([binary, "status", "--json", "--name", supervisor.name])
+                let json = try Tool.sergeantcg("status", "--json", "--name", supervisor.name)
                 let report = try #require(JSONValue.parse(json.output.utf8), "\(json.output)")
                 let memory = try #require(report["groups"]?[0]?["workers"]?[0]?["memory"])
                 for name in ["current", "unreclaimable", "peak"] {
                     let bytes = try #require(memory[name]?.integer)
                     #expect((20 << 20...24 << 20).contains(bytes), "\(name) \(bytes)")
                 }
-                let metrics = try Tool.run([binary, "metrics", "--name", supervisor.name]).output
+                let metrics = try Tool.sergeantcg("metrics", "--name", supervisor.name).output
                 func metric(_ name: String) -> Int? {
                     metrics.split(separator: "\n").first { $0.hasPrefix("sergeantcg_worker_\(name){") }
                         .flatMap { $0.split(separator: " ").last.flatMap { Int($0) } }
@@ -59,7 +58,7 @@ extension Kernel {
                     #expect((20 << 20...24 << 20).contains(bytes), "\(name) \(bytes)")
                 }
                 #expect(metric("processes") == 1)
-                let table = try Tool.run([binary, "status", "--name", supervisor.name]).output
+                let table = try Tool.sergeantcg("status", "--name", supervisor.name).output
                 let row = try #require(table.split(separator: "\n").last).split(separator: " ")
                 #expect(row.count == 7, "\(table)")
                 for cell in row[3...4] {

@@ -5,11 +5,6 @@ import Testing
 extension NativeSupervisor {
     /// The control socket and its commands, from outside.
     @Suite(.serialized) struct Control {
-        private static func sergeantcg(_ words: String...) throws -> (status: ProcessEnd, output: String) {
-            let binary = try #require(getenv("SERGEANTCG_BINARY").map { String(cString: $0) })
-            return try Tool.run([binary] + words)
-        }
-
         private static func mode(_ path: String) -> UInt32? {
             var status = stat()
             return lstat(path, &status) == 0 ? status.st_mode & 0o7777 : nil
@@ -25,7 +20,7 @@ extension NativeSupervisor {
                 let path = ControlCaller.path(supervisor.name)
                 #expect(Self.mode(path) == 0o600)
                 #expect(Self.mode(String(path.dropLast("/control".count))) == 0o700)
-                let (status, output) = try Self.sergeantcg("stop", "--name", supervisor.name)
+                let (status, output) = try Tool.sergeantcg("stop", "--name", supervisor.name)
                 #expect(status == .code(0) && output == "", "\(output)")
                 #expect(try supervisor.waitForExit() == .code(0))
                 #expect(Self.mode(path) == nil)
@@ -41,7 +36,7 @@ extension NativeSupervisor {
                 try supervisor.waitFor("supervisor_ready")
                 kill(try #require(first.pid), SIGKILL)
                 try supervisor.waitFor("worker_started") { $0.slot == 2 && $0.incarnation == 2 }
-                let (status, output) = try Self.sergeantcg("status", "--json", "--name", supervisor.name)
+                let (status, output) = try Tool.sergeantcg("status", "--json", "--name", supervisor.name)
                 #expect(status == .code(0))
                 let report = try #require(JSONValue.parse(output.utf8), "\(output)")
                 #expect(report["name"]?.text == supervisor.name)
@@ -71,14 +66,14 @@ extension NativeSupervisor {
                 #expect(group["workers"]?[1]?["restarts"]?["crashed"]?.integer == 1)
                 #expect(group["workers"]?[2] == nil)
 
-                let table = try Self.sergeantcg("status", "--name", supervisor.name)
+                let table = try Tool.sergeantcg("status", "--name", supervisor.name)
                 #expect(table.status == .code(0))
                 #expect(table.output.split(separator: "\n").count == 4, "\(table.output)")
                 #expect(
-                    try Self.sergeantcg("status", "--check", "ready", "--name", supervisor.name).status
+                    try Tool.sergeantcg("status", "--check", "ready", "--name", supervisor.name).status
                         == .code(0))
                 #expect(try supervisor.stop() == .code(0))
-                let after = try Self.sergeantcg("status", "--name", supervisor.name)
+                let after = try Tool.sergeantcg("status", "--name", supervisor.name)
                 #expect(after.status == .code(69), "\(after.output)")
             }
         }
@@ -87,7 +82,7 @@ extension NativeSupervisor {
             let path = "/tmp/sergeantcg-test-\(getpid())-control"
             var launch = Self.pair
             launch.arguments.insert(contentsOf: ["--control", path], at: 0)
-            let binary = try #require(getenv("SERGEANTCG_BINARY").map { String(cString: $0) })
+            let binary = try SupervisorProcess.program()
             try withSupervisor(launch) { supervisor in
                 try supervisor.waitFor("supervisor_ready")
                 let call = [
@@ -130,7 +125,7 @@ extension NativeSupervisor {
                         "\(second.strayLines)")
                     expectNothingLeft(second)
                 }
-                #expect(try Self.sergeantcg("status", "--control", path).status == .code(0))
+                #expect(try Tool.sergeantcg("status", "--control", path).status == .code(0))
                 #expect(try supervisor.stop() == .code(0))
             }
         }
@@ -138,17 +133,17 @@ extension NativeSupervisor {
         @Test func restartReplacesWorkersAndReturnsThen() throws {
             try withSupervisor(Self.pair) { supervisor in
                 try supervisor.waitFor("supervisor_ready")
-                let one = try Self.sergeantcg("restart", "sleep-2", "--name", supervisor.name)
+                let one = try Tool.sergeantcg("restart", "sleep-2", "--name", supervisor.name)
                 #expect(one.status == .code(0), "\(one.output)")
                 supervisor.readAvailable()
                 let ends = supervisor.lines.filter { $0.event == "worker_exited" }
                 #expect(ends.map(\.worker) == ["sleep-2"] && ends.first?.reason == "restart")
-                #expect(try Self.sergeantcg("restart", "--name", supervisor.name).status == .code(0))
+                #expect(try Tool.sergeantcg("restart", "--name", supervisor.name).status == .code(0))
                 supervisor.readAvailable()
                 #expect(supervisor.lines.count { $0.event == "worker_started" } == 5)
-                let none = try Self.sergeantcg("restart", "sleep-3", "--name", supervisor.name)
+                let none = try Tool.sergeantcg("restart", "sleep-3", "--name", supervisor.name)
                 #expect(none.status == .code(1) && none.output.contains("NoSuchTarget"), "\(none.output)")
-                let again = try Self.sergeantcg("reload", "--name", supervisor.name)
+                let again = try Tool.sergeantcg("reload", "--name", supervisor.name)
                 #expect(again.status == .code(1) && again.output.contains("--config"), "\(again.output)")
                 #expect(try supervisor.stop() == .code(0))
             }
@@ -166,13 +161,13 @@ extension NativeSupervisor {
             try withSupervisor(Launch(["--config", file])) { supervisor in
                 try supervisor.waitFor("supervisor_ready")
                 try write("groups: {g: {command: [/bin/sleep, \"600\"], concurrent-workers: 2}}\n")
-                let done = try Self.sergeantcg("reload", "--name", supervisor.name)
+                let done = try Tool.sergeantcg("reload", "--name", supervisor.name)
                 #expect(done.status == .code(0), "\(done.output)")
                 try supervisor.waitFor(2, "worker_started")
-                let report = try Self.sergeantcg("status", "--json", "--name", supervisor.name).output
+                let report = try Tool.sergeantcg("status", "--json", "--name", supervisor.name).output
                 #expect(JSONValue.parse(report.utf8)?["groups"]?[0]?["desired"]?.integer == 2, "\(report)")
                 try write("groups: {g: {nonesuch: 1}}\n")
-                let bad = try Self.sergeantcg("reload", "--name", supervisor.name)
+                let bad = try Tool.sergeantcg("reload", "--name", supervisor.name)
                 #expect(bad.status == .code(1) && bad.output.contains("nonesuch"), "\(bad.output)")
                 #expect(try supervisor.stop() == .code(0))
             }
@@ -196,7 +191,7 @@ extension NativeSupervisor {
                     $0.slot == first.slot && $0.incarnation == 2
                 }
                 withExtendedLifetime(deaf) {}
-                #expect(try Self.sergeantcg("status", "--name", supervisor.name).status == .code(0))
+                #expect(try Tool.sergeantcg("status", "--name", supervisor.name).status == .code(0))
                 withExtendedLifetime(idle) {}
                 #expect(try supervisor.stop() == .code(0))
             }
@@ -223,7 +218,7 @@ extension NativeSupervisor {
                     }
                 }
                 #expect(supervisor.status == nil)
-                #expect(try Self.sergeantcg("status", "--name", supervisor.name).status == .code(0))
+                #expect(try Tool.sergeantcg("status", "--name", supervisor.name).status == .code(0))
                 #expect(try supervisor.stop() == .code(0))
             }
         }

@@ -9,11 +9,6 @@ extension NativeSupervisor {
             ["--concurrent-workers", "2", "--backoff-initial", "0.01", "--backoff-max", "0.01"],
             command: ["/bin/sleep", "600"])
 
-        private static func sergeantcg(_ words: String...) throws -> (status: ProcessEnd, output: String) {
-            let binary = try #require(getenv("SERGEANTCG_BINARY").map { String(cString: $0) })
-            return try Tool.run([binary] + words)
-        }
-
         /// Each event as a line of the log has it, in its order, and its number.
         private static func check(_ events: [JSONValue], against supervisor: SupervisorProcess) throws {
             supervisor.readAvailable()
@@ -126,7 +121,7 @@ extension NativeSupervisor {
                     #expect(try watcher.receive() != nil)
                     watchers.append(watcher)
                 }
-                #expect(try Self.sergeantcg("status", "--name", supervisor.name).status == .code(0))
+                #expect(try Tool.sergeantcg("status", "--name", supervisor.name).status == .code(0))
                 #expect(try watchers[0].receive() == nil)
                 #expect(try supervisor.stop() == .code(0))
                 expectNothingLeft(supervisor)
@@ -137,7 +132,7 @@ extension NativeSupervisor {
         @Test func theCommandPrintsThem() throws {
             try withSupervisor(Self.pair) { supervisor in
                 try supervisor.waitFor("supervisor_ready")
-                let json = try Self.sergeantcg("events", "--json", "--name", supervisor.name)
+                let json = try Tool.sergeantcg("events", "--json", "--name", supervisor.name)
                 #expect(json.status == .code(0))
                 let lines = json.output.split(separator: "\n").compactMap { JSONValue.parse($0.utf8) }
                 let started = lines.filter { $0["event"]?.text == "worker_started" }.compactMap {
@@ -150,15 +145,15 @@ extension NativeSupervisor {
                                 $0.pid.map { Int64($0) }
                             }
                 )
-                let text = try Self.sergeantcg("events", "--name", supervisor.name)
+                let text = try Tool.sergeantcg("events", "--name", supervisor.name)
                 #expect(
                     text.output.contains(" INFO     spawned a new worker at pid: \(started.first ?? 0)\n"))
                 #expect(text.output.split(separator: "\n").count == lines.count)
-                let recent = try Self.sergeantcg("events", "--since", "1h", "--name", supervisor.name)
+                let recent = try Tool.sergeantcg("events", "--since", "1h", "--name", supervisor.name)
                 #expect(recent.output == text.output)
-                let none = try Self.sergeantcg("events", "--since", "0", "--name", supervisor.name)
+                let none = try Tool.sergeantcg("events", "--since", "0", "--name", supervisor.name)
                 #expect(none.output == "" && none.status == .code(0))
-                #expect(try Self.sergeantcg("events", "--since", "soon").status == .code(64))
+                #expect(try Tool.sergeantcg("events", "--since", "soon").status == .code(64))
                 #expect(try supervisor.stop() == .code(0))
             }
         }
@@ -167,7 +162,7 @@ extension NativeSupervisor {
         @Test func followingGoesOnUntilTheEndOrAnInterruption() throws {
             try withSupervisor(Self.pair) { supervisor in
                 try supervisor.waitFor("supervisor_ready")
-                let binary = try #require(getenv("SERGEANTCG_BINARY").map { String(cString: $0) })
+                let binary = try SupervisorProcess.program()
                 for number in [SIGINT, SIGTERM, 0] {
                     var ends: [Int32] = [-1, -1]
                     try #require(pipe(&ends) == 0)

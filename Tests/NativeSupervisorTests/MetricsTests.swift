@@ -8,13 +8,10 @@ extension NativeSupervisor {
         private static func samples(
             _ supervisor: SupervisorProcess, _ format: String
         ) throws -> [String: Double] {
-            let binary = try #require(getenv("SERGEANTCG_BINARY").map { String(cString: $0) })
             let python = try #require(getenv("SERGEANTCG_PYTHON").map { String(cString: $0) })
             let path = "/tmp/sergeantcg-test-\(getpid())-metrics"
             defer { unlink(path) }
-            let (status, text) = try Tool.run([
-                binary, "metrics", "--format", format, "--name", supervisor.name,
-            ])
+            let (status, text) = try Tool.sergeantcg("metrics", "--format", format, "--name", supervisor.name)
             #expect(status == .code(0), "\(text)")
             try #require(TextFile.write(text, to: path, creating: true) == 0)
             if format == "prometheus" {
@@ -62,8 +59,7 @@ extension NativeSupervisor {
                 // What would grow without end.
                 #expect(!samples.keys.contains { $0.contains("pid=") || $0.contains("incarnation=") })
                 #expect(try supervisor.stop() == .code(0))
-                let binary = try #require(getenv("SERGEANTCG_BINARY").map { String(cString: $0) })
-                #expect(try Tool.run([binary, "metrics", "--name", supervisor.name]).status == .code(69))
+                #expect(try Tool.sergeantcg("metrics", "--name", supervisor.name).status == .code(69))
             }
         }
     }

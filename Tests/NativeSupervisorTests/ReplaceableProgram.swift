@@ -7,10 +7,7 @@ struct ReplaceableProgram {
     private let original: String
 
     init(_ name: String) throws {
-        guard let binary = getenv("SERGEANTCG_BINARY").map({ String(cString: $0) }) else {
-            throw HarnessFailure("SERGEANTCG_BINARY does not say which program to test")
-        }
-        original = binary
+        original = try SupervisorProcess.program()
         path = "/tmp/sergeantcg-test-\(getpid())-\(name)"
         try restore()
     }

@@ -7,11 +7,6 @@ extension NativeSupervisor {
     @Suite(.serialized) struct Scaling {
         private static let pair = Launch(["--concurrent-workers", "2"], command: ["/bin/sleep", "600"])
 
-        private static func sergeantcg(_ words: String...) throws -> (status: ProcessEnd, output: String) {
-            let binary = try #require(getenv("SERGEANTCG_BINARY").map { String(cString: $0) })
-            return try Tool.run([binary] + words)
-        }
-
         private static func desired(_ supervisor: SupervisorProcess) throws -> [Int64] {
             let client = try ControlCaller(ControlCaller.path(supervisor.name))
             client.call("GetStatus")
@@ -23,11 +18,11 @@ extension NativeSupervisor {
         @Test func itGrowsAndShrinks() throws {
             try withSupervisor(Self.pair) { supervisor in
                 try supervisor.waitFor("supervisor_ready")
-                let more = try Self.sergeantcg("scale", "--name", supervisor.name, "sleep", "4")
+                let more = try Tool.sergeantcg("scale", "--name", supervisor.name, "sleep", "4")
                 #expect(more.status == .code(0) && more.output == "sleep: 2 -> 4 workers\n", "\(more.output)")
                 let started = try supervisor.waitFor(4, "worker_started")
                 #expect(Set(started.compactMap(\.slot)) == [1, 2, 3, 4])
-                let fewer = try Self.sergeantcg("scale", "--name", supervisor.name, "sleep", "1")
+                let fewer = try Tool.sergeantcg("scale", "--name", supervisor.name, "sleep", "1")
                 #expect(
                     fewer.status == .code(0) && fewer.output == "sleep: 4 -> 1 workers\n", "\(fewer.output)")
                 let ended = try supervisor.waitFor(3, "worker_exited")
@@ -47,10 +42,10 @@ extension NativeSupervisor {
             try withSupervisor(Self.pair) { supervisor in
                 try supervisor.waitFor("supervisor_ready")
                 #expect(
-                    try Self.sergeantcg("scale", "--name", supervisor.name, "sleep", "0").status == .code(0))
+                    try Tool.sergeantcg("scale", "--name", supervisor.name, "sleep", "0").status == .code(0))
                 try supervisor.waitFor(2, "worker_exited") { $0.reason == "scale_down" }
                 #expect(try Self.desired(supervisor) == [0])
-                let again = try Self.sergeantcg("scale", "--name", supervisor.name, "sleep", "1")
+                let again = try Tool.sergeantcg("scale", "--name", supervisor.name, "sleep", "1")
                 #expect(again.output == "sleep: 0 -> 1 workers\n", "\(again.output)")
                 try supervisor.waitFor("worker_started") { $0.slot == 1 && $0.incarnation == 2 }
                 #expect(!supervisor.lines.contains { $0.event == "supervisor_stopping" })
@@ -68,7 +63,7 @@ extension NativeSupervisor {
             try write("groups: {a: {command: \(word)}, b: {command: \(word)}}", to: file)
             try withReplaceableProgram("scale", Launch(["--config", file])) { supervisor, program in
                 try supervisor.waitFor("supervisor_ready")
-                #expect(try Self.sergeantcg("scale", "--name", supervisor.name, "a", "3").status == .code(0))
+                #expect(try Tool.sergeantcg("scale", "--name", supervisor.name, "a", "3").status == .code(0))
                 try supervisor.waitFor(4, "worker_started")
                 if isUpgraded {
                     try program.restore()
@@ -82,7 +77,7 @@ extension NativeSupervisor {
                 #expect(try Self.desired(supervisor) == [1, 0])
                 let ended = try supervisor.waitFor(3, "worker_exited") { $0.reason == "scale_down" }
                 #expect(Set(ended.compactMap(\.worker)) == ["a-2", "a-3", "b-1"])
-                let gone = try Self.sergeantcg("scale", "--name", supervisor.name, "b", "2")
+                let gone = try Tool.sergeantcg("scale", "--name", supervisor.name, "b", "2")
                 #expect(gone.status == .code(1) && gone.output.contains("NoSuchTarget"), "\(gone.output)")
                 #expect(try supervisor.stop() == .code(0))
                 expectNothingLeft(supervisor)
@@ -93,11 +88,11 @@ extension NativeSupervisor {
         @Test func whatCannotBeIsRefused() throws {
             try withSupervisor(Self.pair) { supervisor in
                 try supervisor.waitFor("supervisor_ready")
-                let stranger = try Self.sergeantcg("scale", "--name", supervisor.name, "web", "3")
+                let stranger = try Tool.sergeantcg("scale", "--name", supervisor.name, "web", "3")
                 #expect(stranger.status == .code(1), "\(stranger.output)")
                 #expect(stranger.output.contains("NoSuchTarget (target web)"), "\(stranger.output)")
                 for workers in ["-1", "1000001", "x"] {
-                    let wrong = try Self.sergeantcg(
+                    let wrong = try Tool.sergeantcg(
                         "scale", "--name", supervisor.name, "--", "sleep", workers)
                     #expect(wrong.status == .code(64), "\(workers): \(wrong.output)")
                 }
@@ -112,13 +107,13 @@ extension NativeSupervisor {
                     #expect(answer?["parameters"]?["parameter"]?.text == "workers")
                 }
                 try supervisor.limitDescriptors(to: 100)
-                let many = try Self.sergeantcg("scale", "--name", supervisor.name, "sleep", "500")
+                let many = try Tool.sergeantcg("scale", "--name", supervisor.name, "sleep", "500")
                 #expect(many.status == .code(1) && many.output.contains("ScaleFailed"), "\(many.output)")
                 #expect(many.output.contains("500 workers need"), "\(many.output)")
                 // What is there already is never too many to make fewer of.
                 try supervisor.limitDescriptors(to: 27)
                 #expect(try Self.desired(supervisor) == [2])
-                let fewer = try Self.sergeantcg("scale", "--name", supervisor.name, "sleep", "1")
+                let fewer = try Tool.sergeantcg("scale", "--name", supervisor.name, "sleep", "1")
                 #expect(fewer.output == "sleep: 2 -> 1 workers\n", "\(fewer.output)")
                 try supervisor.waitFor("worker_exited") { $0.slot == 2 && $0.reason == "scale_down" }
                 #expect(try supervisor.stop() == .code(0))

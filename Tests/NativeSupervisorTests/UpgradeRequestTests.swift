@@ -8,11 +8,6 @@ extension NativeSupervisor {
         private static let pair = Launch(
             ["--concurrent-workers", "2", "--backoff-initial", "0.01"], command: ["/bin/sleep", "600"])
 
-        private static func sergeantcg(_ words: String...) throws -> (status: ProcessEnd, output: String) {
-            let binary = try #require(getenv("SERGEANTCG_BINARY").map { String(cString: $0) })
-            return try Tool.run([binary] + words)
-        }
-
         /// `upgrade` returns when the new image runs; whoever was connected still is, and what was counted still is.
         @Test func clientsAndCountersLiveThroughIt() throws {
             try withReplaceableProgram("clients", Self.pair) { supervisor, program in
@@ -33,7 +28,7 @@ extension NativeSupervisor {
 
                 for number in 1...3 {
                     try program.restore()
-                    let (status, output) = try Self.sergeantcg("upgrade", "--name", supervisor.name)
+                    let (status, output) = try Tool.sergeantcg("upgrade", "--name", supervisor.name)
                     #expect(status == .code(0) && output.isEmpty, "\(output)")
                     // Its client may be answered before the line is written.
                     try supervisor.waitFor(number, "supervisor_upgraded")
@@ -62,7 +57,7 @@ extension NativeSupervisor {
                 let client = try ControlCaller(ControlCaller.path(supervisor.name))
                 client.call("Restart")
                 try supervisor.waitFor("worker_stopping")
-                #expect(try Self.sergeantcg("upgrade", "--name", supervisor.name).status == .code(0))
+                #expect(try Tool.sergeantcg("upgrade", "--name", supervisor.name).status == .code(0))
                 supervisor.readAvailable()
                 #expect(
                     !supervisor.lines.contains { $0.event == "roll_ended" },
@@ -81,16 +76,16 @@ extension NativeSupervisor {
             try withReplaceableProgram("refused", Self.pair) { supervisor, program in
                 try supervisor.waitFor("supervisor_ready")
                 try program.replace(by: "#!/bin/sh\necho it is broken\nexit 3\n")
-                let refused = try Self.sergeantcg("upgrade", "--name", supervisor.name)
+                let refused = try Tool.sergeantcg("upgrade", "--name", supervisor.name)
                 #expect(refused.status == .code(1), "\(refused.output)")
                 #expect(refused.output.contains("UpgradeFailed"), "\(refused.output)")
                 #expect(refused.output.contains("it exited with 3: it is broken"), "\(refused.output)")
                 // Approves, and is gone when its turn comes.
                 try program.replace(by: "#!/bin/sh\nrm -f '\(program.path)'\necho OK\n")
-                let gone = try Self.sergeantcg("upgrade", "--name", supervisor.name)
+                let gone = try Tool.sergeantcg("upgrade", "--name", supervisor.name)
                 #expect(gone.status == .code(1) && gone.output.contains("No such file"), "\(gone.output)")
                 try program.restore()
-                #expect(try Self.sergeantcg("upgrade", "--name", supervisor.name).status == .code(0))
+                #expect(try Tool.sergeantcg("upgrade", "--name", supervisor.name).status == .code(0))
                 #expect(try supervisor.stop() == .code(0))
                 expectNothingLeft(supervisor)
             }
@@ -114,7 +109,7 @@ extension NativeSupervisor {
                 try supervisor.waitFor("supervisor_ready")
                 try program.restore()
                 try write(", env: {A: b}")
-                #expect(try Self.sergeantcg("reload", "--name", supervisor.name).status == .code(0))
+                #expect(try Tool.sergeantcg("reload", "--name", supervisor.name).status == .code(0))
                 try supervisor.waitFor("supervisor_reloaded")
                 let events = supervisor.lines.map(\.event)
                 let order = [
@@ -126,13 +121,13 @@ extension NativeSupervisor {
                 #expect(TextFile.read("/proc/\(last)/environ")?.contains("A=b") == true)
 
                 // The same program, the same file: nothing is done.
-                #expect(try Self.sergeantcg("reload", "--name", supervisor.name).status == .code(0))
+                #expect(try Tool.sergeantcg("reload", "--name", supervisor.name).status == .code(0))
                 try supervisor.waitFor(2, "supervisor_reloaded")
                 #expect(supervisor.lines.count { $0.event == "supervisor_upgraded" } == 1)
 
                 try program.replace(by: "#!/bin/sh\nexit 3\n")
                 try write(", env: {A: c}")
-                let (status, output) = try Self.sergeantcg("reload", "--name", supervisor.name)
+                let (status, output) = try Tool.sergeantcg("reload", "--name", supervisor.name)
                 #expect(status == .code(1) && output.contains("it exited with 3"), "\(output)")
                 try supervisor.waitFor(3, "supervisor_reloaded")
                 #expect(supervisor.lines.count { $0.event == "worker_started" } == 6)
@@ -157,11 +152,11 @@ extension NativeSupervisor {
             try withReplaceableProgram("groups", Launch(["--config", file])) { supervisor, _ in
                 try supervisor.waitFor("supervisor_ready")
                 try write("stays")
-                #expect(try Self.sergeantcg("reload", "--name", supervisor.name).status == .code(0))
+                #expect(try Tool.sergeantcg("reload", "--name", supervisor.name).status == .code(0))
                 try supervisor.waitFor("worker_exited") { $0.group == "goes" }
-                #expect(try Self.sergeantcg("upgrade", "--name", supervisor.name).status == .code(0))
+                #expect(try Tool.sergeantcg("upgrade", "--name", supervisor.name).status == .code(0))
                 try write("stays", "goes")
-                #expect(try Self.sergeantcg("reload", "--name", supervisor.name).status == .code(0))
+                #expect(try Tool.sergeantcg("reload", "--name", supervisor.name).status == .code(0))
                 try supervisor.waitFor(2, "worker_started") { $0.group == "goes" }
                 #expect(try supervisor.stop() == .code(0))
                 expectNothingLeft(supervisor)

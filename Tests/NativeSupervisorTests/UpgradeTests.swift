@@ -250,7 +250,7 @@ extension NativeSupervisor {
         /// Whatever stands in the place of a state: one sentence, exit status 1, and no approval.
         @Test(arguments: ["", "x", "sergeantcg-state", "sergeantcg-state 99\\n{}", "sergeantcg-state 1\\n{}"])
         func whatIsNoStateIsRefused(content: String) throws {
-            let binary = getenv("SERGEANTCG_BINARY").map { String(cString: $0) } ?? ""
+            let binary = try SupervisorProcess.program()
             let script = #"printf "$1" >"$2"; exec 3<"$2"; rm "$2"; exec "$0" --check-state 3 -- sleep 1"#
             let path = "/tmp/sergeantcg-test-\(getpid())-state"
             let (status, output) = try Tool.run(["/bin/sh", "-c", script, binary, content, path])

@@ -48,9 +48,9 @@ package final class SupervisorProcess {
 
     // MARK: Start
 
-    package init(_ launch: Launch) throws {
-        let named = getenv("SERGEANTCG_BINARY").map { String(cString: $0) }
-        guard let binary = launch.binary ?? named, !binary.isEmpty else {
+    /// The path of the program under test.
+    package static func program() throws -> String {
+        guard let binary = getenv("SERGEANTCG_BINARY").map({ String(cString: $0) }), !binary.isEmpty else {
             throw HarnessFailure(
                 "SERGEANTCG_BINARY does not say which program to test: SERGEANTCG_BINARY=$(scripts/build)")
         }
@@ -58,6 +58,11 @@ package final class SupervisorProcess {
             throw HarnessFailure(
                 "SERGEANTCG_BINARY is \(binary), which cannot be executed: run scripts/build")
         }
+        return binary
+    }
+
+    package init(_ launch: Launch) throws {
+        let binary = try launch.binary ?? Self.program()
         let number = Self.numbers.add(1, ordering: .relaxed).newValue
         name = "test-\(getpid())-\(number)"
         let ground = try Ground.directory()

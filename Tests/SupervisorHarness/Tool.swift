@@ -62,6 +62,13 @@ package enum Tool {
         return (try running.waitForEnd(), String(decoding: output, as: UTF8.self))
     }
 
+    /// The program under test, as a command beside the supervisor that runs.
+    ///
+    /// - Returns: as ``run(_:)``.
+    package static func sergeantcg(_ words: String...) throws -> (status: ProcessEnd, output: String) {
+        try run([try SupervisorProcess.program()] + words)
+    }
+
     /// Runs it to its end, which must be exit status 0.
     package static func mustRun(_ words: [String]) throws {
         let (status, output) = try run(words)

@@ -4,7 +4,6 @@ internal import FoundationEssentials
 package struct AccountEntry: Hashable, Sendable, Decodable {
     package var group: String
     package var reason: String
-    package var lifetimeMicroseconds: UInt64
     package var cpuUserMicroseconds: UInt64?
     package var cpuSystemMicroseconds: UInt64?
     /// In bytes, as are the limits.
@@ -14,7 +13,6 @@ package struct AccountEntry: Hashable, Sendable, Decodable {
 
     private enum CodingKeys: String, CodingKey {
         case group, reason
-        case lifetimeMicroseconds = "lifetime_usec"
         case cpuUserMicroseconds = "cpu_user_usec"
         case cpuSystemMicroseconds = "cpu_system_usec"
         case memoryPeak = "memory_peak"

@@ -7,8 +7,6 @@ package struct AccountReport: Sendable {
         package fileprivate(set) var count: UInt64 = 0
         /// User and system time of all of them.
         package fileprivate(set) var cpuMicroseconds: UInt64 = 0
-        /// Of all of them.
-        package fileprivate(set) var lifetimeMicroseconds: UInt64 = 0
         /// How many ended for each reason.
         package fileprivate(set) var ends: [String: UInt64] = [:]
         /// Bytes, from the smallest; of those whose memory was accounted.
@@ -60,7 +58,6 @@ extension AccountReport.Group {
         // Whatever a file says, it is no reason to trap.
         cpuMicroseconds = Self.sum(
             cpuMicroseconds, Self.sum(entry.cpuUserMicroseconds ?? 0, entry.cpuSystemMicroseconds ?? 0))
-        lifetimeMicroseconds = Self.sum(lifetimeMicroseconds, entry.lifetimeMicroseconds)
         ends[entry.reason, default: 0] += 1
         if let peak = entry.memoryPeak { peaks.append(peak) }
         memoryLimit = entry.memoryLimit ?? memoryLimit

@@ -57,12 +57,9 @@ package final class AccountingFile: BufferedObserver, LoopPart, Remembering {
     /// What was never started took nothing.
     private func note(_ end: Occurrence.End, of id: IncarnationID, _ pid: Int32?) {
         guard let exit = end.exit else { return }
-        var now = timespec()
-        // CLOCK_REALTIME cannot fail with a valid pointer.
-        _ = clock_gettime(CLOCK_REALTIME, &now)
-        let microseconds = Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000
         var last = Ended(
-            pid: pid, reason: end.reason.rawValue, started: microseconds - end.lifetime.microseconds,
+            pid: pid, reason: end.reason.rawValue,
+            started: timespec.wallClock().microseconds - end.lifetime.microseconds,
             lifetimeMicroseconds: end.lifetime.microseconds)
         switch exit.status {
         case .code(let code): last.exitCode = exit.report?.returnCode ?? code

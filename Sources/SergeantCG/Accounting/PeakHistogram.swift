@@ -45,8 +45,8 @@ package struct PeakHistogram {
         let bottom = Double(margin + height)
         var text =
             "<text x=\"\(margin)\" y=\"\(margin - 22)\" font-weight=\"bold\">\(escaped(group.name))</text>\n"
-            + "<text x=\"\(margin)\" y=\"\(margin - 7)\">\(group.peaks.count) incarnations, p50 \(size(group.peak(0.5))), "
-            + "p95 \(size(group.peak(0.95))), max \(size(group.peaks.last))</text>\n"
+            + "<text x=\"\(margin)\" y=\"\(margin - 7)\">\(group.peaks.count) incarnations, p50 \(ByteCount.cell(group.peak(0.5))), "
+            + "p95 \(ByteCount.cell(group.peak(0.95))), max \(ByteCount.cell(group.peaks.last))</text>\n"
         for (index, count) in counts.enumerated() where count > 0 {
             let tall = max(1, Double(count) / tallest * Double(height))
             let left = Double(margin) + Double(index) / Double(bins) * room
@@ -64,17 +64,16 @@ package struct PeakHistogram {
             text +=
                 "<line class=\"\(kind)\" x1=\"\(place)\" y1=\"\(margin)\" x2=\"\(place)\" y2=\"\(rounded(bottom))\"/>\n"
                 + "<text x=\"\(place)\" y=\"\(rounded(bottom + (kind == "limit" ? 15 : 29)))\" text-anchor=\"end\">"
-                + "\(words) at \(size(limit))</text>\n"
+                + "\(words) at \(ByteCount(limit))</text>\n"
         }
         return text + "<text x=\"\(margin)\" y=\"\(rounded(bottom + 15))\">0</text>\n"
     }
 
-    private static func size(_ bytes: UInt64?) -> String { bytes.map { "\(ByteCount($0))" } ?? "-" }
-
     private static func rounded(_ value: Double) -> Double { (value * 10).rounded() / 10 }
 
     private static func escaped(_ text: String) -> String {
-        text.reduce(into: "") { result, character in
+        // XML has no way to write a control character.
+        LogLines.escaped(text).reduce(into: "") { result, character in
             switch character {
             case "&": result += "&amp;"
             case "<": result += "&lt;"

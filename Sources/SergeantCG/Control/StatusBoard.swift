@@ -15,10 +15,7 @@ package final class StatusBoard: Observer {
     package var tellsUsage: Bool { false }
 
     package func observe(_ occurrence: Occurrence, named names: Names) {
-        var now = timespec()
-        // CLOCK_REALTIME cannot fail with a valid pointer.
-        _ = clock_gettime(CLOCK_REALTIME, &now)
-        standing.note(occurrence, at: Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000)
+        standing.note(occurrence, at: timespec.wallClock().microseconds)
     }
 
     /// Goes on from what another image of this program kept.

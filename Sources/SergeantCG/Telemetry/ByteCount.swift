@@ -6,6 +6,9 @@ package struct ByteCount: Hashable, Sendable, CustomStringConvertible {
         self.bytes = bytes
     }
 
+    /// In a table: a dash where it is not known.
+    package static func cell(_ bytes: UInt64?) -> String { bytes.map { "\(ByteCount($0))" } ?? "-" }
+
     package var description: String {
         let (whole, rest) = bytes.quotientAndRemainder(dividingBy: 1 << 20)
         return "\(whole).\(rest * 10 / (1 << 20))M"

@@ -58,9 +58,7 @@ public final class LogLines: ProgramLog, Remembering {
 
     package func write(_ record: Record) {
         guard record.level >= least else { return }
-        var now = timespec()
-        // CLOCK_REALTIME cannot fail with a valid pointer.
-        _ = clock_gettime(CLOCK_REALTIME, &now)
+        let now = timespec.wallClock()
         switch format {
         case .json: sink.append(Self.json(record, at: now) + [UInt8(ascii: "\n")])
         case .text: sink.append(text(record, at: now, coloured: false))
@@ -143,6 +141,13 @@ public final class LogLines: ProgramLog, Remembering {
             + "\(two(parts.tm_min)):\(two(parts.tm_sec)).\(padded(nanoseconds / 1000, to: 6))Z"
     }
 
+    /// The same, of the time so long before now.
+    package static func universalTime(before duration: Duration) -> String {
+        let now = timespec.wallClock()
+        let (seconds, attoseconds) = (.seconds(now.tv_sec) + .nanoseconds(now.tv_nsec) - duration).components
+        return universalTime(Int(seconds), nanoseconds: Int(attoseconds / 1_000_000_000))
+    }
+
     private static func localTime(_ time: timespec) -> String {
         var seconds = time.tv_sec
         var parts = tm()
@@ -154,7 +159,8 @@ public final class LogLines: ProgramLog, Remembering {
 
     private static func two(_ number: Int32) -> String { padded(Int(number), to: 2) }
 
-    private static func padded(_ number: Int, to width: Int) -> String {
+    /// With zeroes before it, to this many digits.
+    package static func padded(_ number: Int, to width: Int) -> String {
         let digits = String(number)
         return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
     }

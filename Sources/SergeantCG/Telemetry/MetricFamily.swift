@@ -1,17 +1,17 @@
 /// Samples of one name, with what they mean.
 package struct MetricFamily {
-    package enum Kind: String {
+    enum Kind: String {
         case gauge
         /// Its name ends with `_total`.
         case counter
     }
 
     /// One sample.
-    package struct Sample {
+    struct Sample {
         let labels: KeyValuePairs<String, String>
         let value: String
 
-        package init(_ labels: KeyValuePairs<String, String>, _ value: String) {
+        init(_ labels: KeyValuePairs<String, String>, _ value: String) {
             self.labels = labels
             self.value = value
         }
@@ -23,14 +23,6 @@ package struct MetricFamily {
         case openmetrics
         /// Prometheus' own, older text format 0.0.4.
         case prometheus
-
-        /// As HTTP has it.
-        package var mediaType: String {
-            switch self {
-            case .openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8"
-            case .prometheus: "text/plain; version=0.0.4; charset=utf-8"
-            }
-        }
     }
 
     let name: String
@@ -46,17 +38,8 @@ package struct MetricFamily {
     }
 }
 
-extension Metrics {
-    /// Families without a sample are left out.
-    package func text(_ format: MetricFamily.Format) -> String {
-        var text = ""
-        for family in families where !family.samples.isEmpty { family.write(to: &text, format) }
-        return format == .openmetrics ? text + "# EOF\n" : text
-    }
-}
-
 extension MetricFamily {
-    fileprivate func write(to text: inout String, _ format: Format) {
+    func write(to text: inout String, _ format: Format) {
         // In OpenMetrics the suffix is the sample's, not the family's.
         let family = format == .openmetrics && kind == .counter ? String(name.dropLast("_total".count)) : name
         text += "# HELP \(family) \(help)\n# TYPE \(family) \(kind.rawValue)\n"

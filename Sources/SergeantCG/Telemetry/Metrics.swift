@@ -6,7 +6,7 @@ internal import Supervision
 ///
 /// <https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md>
 package struct Metrics {
-    package let families: [MetricFamily]
+    private let families: [MetricFamily]
 
     package init(_ report: StatusReport) {
         let slots = report.groups.flatMap { group in Self.slots(of: group).map { (group.name, $0) } }
@@ -20,6 +20,13 @@ package struct Metrics {
                     "1 where the supervisor is ready: every group has the workers it is to have.",
                     [.init([:], report.state == .ready ? "1" : "0")]),
             ] + Self.metrics(of: report.groups) + Self.metrics(of: slots)
+    }
+
+    /// Families without a sample are left out.
+    package func text(_ format: MetricFamily.Format) -> String {
+        var text = ""
+        for family in families where !family.samples.isEmpty { family.write(to: &text, format) }
+        return format == .openmetrics ? text + "# EOF\n" : text
     }
 
     /// Of two incarnations of a slot the one that stays: the other stops.
@@ -112,8 +119,7 @@ package struct Metrics {
     // MARK: Numbers
 
     private static func seconds(_ microseconds: UInt64) -> String {
-        let rest = String(microseconds % 1_000_000)
-        return "\(microseconds / 1_000_000)." + String(repeating: "0", count: 6 - rest.count) + rest
+        "\(microseconds / 1_000_000).\(LogLines.padded(Int(microseconds % 1_000_000), to: 6))"
     }
 
     private static func secondsSince1970(_ text: String) -> String? {

@@ -52,10 +52,7 @@ package struct RecentPast {
         case .workerStatus, .workerMemoryAlarm: return
         default: break
         }
-        var now = timespec()
-        // CLOCK_REALTIME cannot fail with a valid pointer.
-        _ = clock_gettime(CLOCK_REALTIME, &now)
-        append(.occurrence(occurrence, names, at: now))
+        append(.occurrence(occurrence, names, at: .wallClock()))
     }
 
     /// What came after this number, as much as goes into one batch.
