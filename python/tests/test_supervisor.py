@@ -96,7 +96,7 @@ class LogTests(CallerTest):
         self.assertEqual(caller.wait_for_end(), 0)
         self.assertEqual(caller.text(caller.output), 'a line on standard output\nwaiting\n')
         errors = caller.text(caller.errors).splitlines()
-        self.assertEqual(errors.count('a line on standard error'), 1)
+        self.assertEqual(errors.count('a line on standard error'), 1, errors)
         errors.remove('a line on standard error')
         pattern = r'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d Supervisor   %d (INFO|WARNING)\s+\S.*' % caller.process.pid
         for line in errors:
