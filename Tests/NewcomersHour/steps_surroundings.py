@@ -33,12 +33,14 @@ def wait_for_workers(scene, terminal, count):
         f'until test "$(cat {root}/worker/*/cgroup.procs 2>/dev/null | wc -l)" -ge {count}; do :; done')
 
 
-def supervises(scene, line, *, count=2):
-    """A command line whose log nobody sees: it keeps its workers, replaces one, and ends on Ctrl-C."""
+def supervises(scene, line, *, count=2, once='true'):
+    """A command line whose log nobody sees: it keeps its workers, replaces one once a command says that it may be, and
+    ends on Ctrl-C."""
     a, b = scene.terminal(), scene.terminal('B')
     root = scene.place.cgroup
     a.type(line)
     wait_for_workers(scene, b, count)
+    b.run(f'until {once}; do :; done')
     b.run(f'kill -KILL $(cat {root}/worker/1.1/cgroup.procs)')
     b.run(f'until test -d {root}/worker/1.2; do :; done')
     a.press('Ctrl-C')
@@ -52,7 +54,7 @@ def stderr_closed(scene):
     scene.worker('#!/bin/sh\nls -l /proc/self/fd >fds.$SERGEANT_INCARNATION.$SERGEANT_SLOT\nexec sleep infinity\n')
     for name in ('1.1', '1.2', '2.1', '2.2'):
         scene.place.expect_file(f'fds.{name}')
-    supervises(scene, 'sergeantcg --concurrent-workers 2 -- ./worker 2>&-')
+    supervises(scene, 'sergeantcg --concurrent-workers 2 -- ./worker 2>&-', once='test -s fds.1.1')
     a = scene.terminals[0]
     shown = a.run('cat fds.1.1')
     scene.expect('2 -> ' in shown, "the worker's own standard error is closed: what it opens next becomes it")
