@@ -3,6 +3,7 @@ import ctypes
 import os
 import pathlib
 import signal
+import struct
 import time
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -38,6 +39,35 @@ def make_ground():
     return ground
 
 
+class DirectoryWatch:
+    """Tells of directories that are made in others: inotify(7)."""
+
+    CREATED, IS_DIRECTORY = 0x100, 0x40000000
+
+    def __init__(self, directories):
+        self._descriptor = _libc.inotify_init1(os.O_CLOEXEC)
+        self._watched = {}
+        for directory in directories:
+            number = _libc.inotify_add_watch(self._descriptor, bytes(directory), self.CREATED)
+            if number < 0:
+                raise OSError(ctypes.get_errno(), f'cannot watch {directory}')
+            self._watched[number] = directory
+
+    def fileno(self):
+        return self._descriptor
+
+    def made(self):
+        """Those made since, of which it was told."""
+        records, at, found = os.read(self._descriptor, 65536), 0, []
+        while at < len(records):
+            number, mask, _, length = struct.unpack_from('iIII', records, at)
+            name = records[at + 16:at + 16 + length].rstrip(b'\0').decode()
+            if mask & self.IS_DIRECTORY:
+                found.append(self._watched[number] / name)
+            at += 16 + length
+        return found
+
+
 def cgroups_below(directory):
     return sorted(os.path.relpath(path, directory) for path, _, _ in os.walk(directory) if path != str(directory))
 
@@ -67,15 +97,6 @@ def listens(pid):
         return False
 
 
-def born(pid):
-    """When it was cloned, on the monotonic clock, to a tick; None where it is gone."""
-    try:
-        fields = pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
-    except OSError:
-        return None
-    return int(fields[19]) / os.sysconf('SC_CLK_TCK')
-
-
 def wall_clock_ahead():
     """How far the wall clock is ahead of the monotonic one, from the two that were read in the shortest time."""
     def once():
@@ -102,6 +123,19 @@ def descriptors(pid):
         kind = kind.split(':[')[0]
         kinds[kind] = kinds.get(kind, 0) + 1
     return kinds, highest
+
+
+def processes(cgroup):
+    """What runs in a cgroup: PID, name, state, and where in the kernel it waits."""
+    def described(pid):
+        name, _, fields = pathlib.Path(f'/proc/{pid}/stat').read_text().partition('(')[2].rpartition(')')
+        return f'{pid} {name} {fields.split()[0]} {pathlib.Path(f"/proc/{pid}/wchan").read_text()}'
+
+    try:
+        events = pathlib.Path(cgroup, 'cgroup.events').read_text().split()
+        return [described(pid) for pid in pathlib.Path(cgroup, 'cgroup.procs').read_text().split()] + events
+    except OSError as error:
+        return [str(error)]
 
 
 def private_dirty(pid):

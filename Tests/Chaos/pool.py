@@ -22,8 +22,6 @@ class Line:
     """A line of the log, with its time on the monotonic clock."""
     at: float
     fields: dict
-    # Of a worker that was started.
-    born: float = None
 
     def __getattr__(self, name):
         return self.fields.get(name)
@@ -138,7 +136,6 @@ groups:
             line = Line(at, fields)
             self.lines.append(line)
             if line.event in ('worker_started', 'worker_adopted'):
-                line.born = machine.born(line.pid)
                 self.live[line.incarnation_key] = line
             elif line.event == 'worker_exited':
                 self.live.pop(line.incarnation_key, None)
@@ -176,7 +173,7 @@ groups:
 
     def has_read(self, status):
         """The log says of the workers what the status says: it comes by another way, and later."""
-        workers = {(worker['worker'], worker['incarnation']) for group in status['groups'] for worker in group['workers']}
+        workers = {(worker['worker'], worker['incarnation']) for worker in workers_of(status)}
         with self.moved:
             return self.live.keys() == workers and self.ends_told() == ends_counted(status)
 
@@ -189,8 +186,7 @@ groups:
 
     @staticmethod
     def is_calm(status):
-        workers = [worker for group in status['groups'] for worker in group['workers']]
-        return len(workers) == 9 and all(worker['state'] == 'ready' for worker in workers)
+        return len(workers_of(status)) == 9 and not restless(status)
 
     def step_clock(self, seconds):
         with self.moved:
@@ -226,12 +222,19 @@ def ask(connection, method, **parameters):
     return answer.get('parameters', {})
 
 
+def workers_of(status):
+    return [worker for group in status['groups'] for worker in group['workers']]
+
+
+def restless(status):
+    return [worker for worker in workers_of(status) if worker['state'] != 'ready']
+
+
 def ends_counted(status):
     """How many ends of each reason the status counts."""
     counted = collections.Counter()
-    for group in status['groups']:
-        for worker in group['workers']:
-            counted.update(worker['restarts'])
+    for worker in workers_of(status):
+        counted.update(worker['restarts'])
     counted.pop('total', None)
     return counted
 

@@ -30,12 +30,14 @@ def overlap(spans, begin, end):
 
 
 class Verdict:
-    def __init__(self, supervised, deeds, surroundings, probes, beats, unit):
-        """`probes` are moments and durations of answers, `beats` what heartbeat.py saw; `unit` is how long a start holds
-        its parent up at rest, in seconds."""
+    def __init__(self, supervised, deeds, surroundings, probes, beats, births, unit):
+        """`probes` are moments and durations of answers, `beats` what heartbeat.py saw, `births` what births.py did;
+        `unit` is how long a start holds its parent up at rest, in seconds."""
         self.pool, self.deeds, self.surroundings = supervised, deeds, surroundings
         self.probes, self.unit = probes, unit
         self.stalls, self.running = ([beat[:2] for beat in beats if beat[2] == kind] for kind in ('stall', 'runs'))
+        self.waits = [(at, took, function) for at, took, kind, *function in beats if kind == 'waits']
+        self.births = {name: at for at, _, name in births}
         self.faults = []
         self.counts = collections.Counter()
         self.gaps = []
@@ -171,8 +173,9 @@ class Verdict:
                 begin = line.at
                 # From its clone on the slot is not empty, however long the machine lets it wait for its exec.
                 end = ends.get(successor.incarnation)
-                # One that died before its start was read is as old as its end says.
-                born = successor.born or (end.at - end.lifetime_usec / 1e6 if end and end.lifetime_usec else successor.at)
+                # One that died before it was seen is as old as its end says.
+                born = self.births.get(f'{line.group}/{line.slot}.{successor.incarnation}') or (
+                    end.at - end.lifetime_usec / 1e6 if end and end.lifetime_usec else successor.at)
                 gap = born - begin
                 # It begins with a missed watchdog, say, before the end.
                 delays = [
@@ -211,9 +214,11 @@ class Verdict:
             self.longest_blocked[upgrade] = max(self.longest_blocked[upgrade], blocked)
             if blocked > 0.05 + TICKS + self.unit * between + upgrade:
                 near = [line.message for line in self.lines if asked - 0.01 <= line.at <= end + 0.01][:6]
+                waits = [(f'{waited * 1000:.0f} ms', *function) for at, waited, function in self.waits
+                         if at <= end and at + waited >= asked]
                 self.faults.append(
-                    f'blocked for {blocked * 1000:.0f} of {took * 1000:.0f} ms, in which {between} workers at most were '
-                    f'started ({self.unit * 1000:.1f} ms each): {near}')
+                    f'blocked for {blocked * 1000:.0f} of {took * 1000:.0f} ms at {asked:.3f}, in which {between} workers at '
+                    f'most were started ({self.unit * 1000:.1f} ms each), in the kernel {waits}: {near}')
         late = sum(took > 0.05 for _, took in self.probes)
         if late > len(self.probes) / 100:
             self.faults.append(f'{late} of {len(self.probes)} answers took more than 50 ms')
@@ -223,7 +228,13 @@ class Verdict:
     def check_calm(self, before, report):
         """Once all is calm again: as much is open as at the start, and there is no cgroup and no process too many."""
         if report is None:
-            self.faults.append('it did not come to rest')
+            report = self.pool.status()
+            for worker in pool.restless(report):
+                processes = machine.processes(f'/sys/fs/cgroup{worker["cgroup"]}') if worker.get('cgroup') else []
+                said = [line.message for line in self.pool.lines if line.worker == worker['worker']][-8:]
+                self.faults.append(f'it did not come to rest: {worker}, its processes {processes}, the last of it {said}')
+            if not pool.restless(report):
+                self.faults.append(f'it came to rest too late, or never: {len(pool.workers_of(report))} workers, all ready')
             return
         for deed in self.deeds.done:
             if deed.reason and deed.incarnation_key in self.pool.live:
