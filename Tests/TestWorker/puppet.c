@@ -101,9 +101,10 @@ int mode_puppet(char **arguments) {
     // The package links every program with a runtime that may catch crashes.
     signal(SIGABRT, SIG_DFL);
     find_notify_socket();
-    // From here on nothing it is told is lost, and it need not be ready for that: Tests/Chaos/machine.py.
-    if (prctl(PR_SET_NAME, "puppet") < 0) fail("prctl");
     tell("READY=1", 7);
+    // From here on nothing it is told is lost: Tests/Chaos/machine.py. One that is stopped before it is ready would stay so
+    // for ever: nobody has been promised a sign of life yet.
+    if (prctl(PR_SET_NAME, "puppet") < 0) fail("prctl");
     int is_deaf = 0, is_leaking = 0, is_silent = 0;
     for (;;) {
         struct timespec patience = {0, is_leaking ? 10000000 : 400000000};
