@@ -38,12 +38,14 @@ import Testing
         #expect(said.faults == 1)
     }
 
-    @Test func aHugeNumberIsACentury() {
+    @Test func aHugeNumberIsACenturyAndOneOfMoreThan64BitsIsNone() {
         let century = Duration.seconds(100 * 365 * 86400)
         #expect(
-            read("WATCHDOG_USEC=" + String(repeating: "9", count: 4000)).inputs == [
-                .watchdogInterval(century)
-            ])
+            read("WATCHDOG_USEC=18446744073709551615").inputs == [.watchdogInterval(century)])
+        for text in ["18446744073709551616", String(repeating: "9", count: 4000)] {
+            let said = read("EXTEND_TIMEOUT_USEC=\(text)")
+            #expect(said.inputs.isEmpty && said.faults == 1)
+        }
     }
 
     @Test func aLongDatagramIsReadToItsBoundOnly() {

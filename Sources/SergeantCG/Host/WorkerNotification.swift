@@ -56,22 +56,16 @@ package struct WorkerNotification: Hashable, Sendable {
         if value.elementsEqual(expected.utf8) { inputs.append(input) } else { faults += 1 }
     }
 
-    /// Microseconds, digits only; a century stands for all that is longer.
+    /// Microseconds, digits only; a century stands for all that is longer. A number of more than 64 bits is none, as it is
+    /// none to systemd: a deadline must not go away with it.
     private mutating func time(_ value: some Collection<UInt8>) -> Duration? {
         let century: UInt64 = 100 * 365 * 86400 * 1_000_000
-        var number: UInt64 = 0
-        for byte in value {
-            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else {
-                faults += 1
-                return nil
-            }
-            number = min(number * 10 + UInt64(byte - UInt8(ascii: "0")), century)
-        }
-        guard !value.isEmpty else {
+        let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+        guard value.allSatisfy(digits.contains), let number = UInt64(String(decoding: value, as: UTF8.self)) else {
             faults += 1
             return nil
         }
-        return .microseconds(Int64(number))
+        return .microseconds(Int64(min(number, century)))
     }
 
     /// Only what is UTF-8 is shown to a person, on one line, and not without end.
