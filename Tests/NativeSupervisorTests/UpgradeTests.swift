@@ -8,7 +8,7 @@ extension NativeSupervisor {
         /// 20 upgrades under a client that connects without pause: no connection is refused, every worker lives on and
         /// is known, nothing that is open grows.
         @Test func twentyUpgradesLoseNothing() throws {
-            let port = try Connector.freePort()
+            let port = try FreePort.find()
             let launch = Launch(
                 [
                     "--concurrent-workers", "3", "--backoff-initial", "0.05", "--listen",

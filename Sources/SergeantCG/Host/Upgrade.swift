@@ -8,8 +8,8 @@ internal import Supervision
 /// tells ``Occurrence/supervisorUpgradeRefused(reason:)``. Else the new image tells
 /// ``Occurrence/supervisorUpgraded(from:)``.
 package final class Upgrade: LoopPart {
-    /// How long the new program may take for its check.
-    package static let patience: Duration = .seconds(10)
+    /// How long the new program may take for its check. It is in no hurry, and has the CPU that workers leave it.
+    package static let patience: Duration = .seconds(30)
 
     private static let ended: UInt32 = 1
     private static let late: UInt32 = 1
