@@ -14,10 +14,12 @@ let package = Package(
         .library(name: "CgroupKit", targets: ["CgroupKit"]),
         .library(name: "SergeantCG", targets: ["SergeantCG"]),
         .executable(name: "sergeantcg", targets: ["SergeantCommand"]),
+        .executable(name: "sergeantcg-exporter", targets: ["SergeantExporter"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
     ],
     targets: [
         .systemLibrary(
@@ -44,6 +46,18 @@ let package = Package(
                 "SergeantCG", "Supervision",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
+            swiftSettings: strict),
+        // HTTP is in a program of its own.
+        .executableTarget(
+            name: "SergeantExporter",
+            dependencies: [
+                "SergeantCG",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            resources: [.embedInCode("page.html"), .embedInCode("page.css"), .embedInCode("page.js")],
             swiftSettings: strict),
         .executableTarget(
             name: "embedding-example",

@@ -20,14 +20,14 @@ struct Sergeantcg: ParsableCommand {
 
             Try it:       sergeantcg --concurrent-workers 4 --memory-max 512M -- ./worker
             All options:  sergeantcg run --help
-            Besides run:  check doctor status metrics events report scale restart reload
-                          upgrade stop
+            Besides run:  check doctor status metrics exporter events report scale restart
+                          reload upgrade stop
             """,
         version: Version.current,
         subcommands: [
             Run.self, Check.self, Doctor.self, Report.self, ControlStatus.self, ControlMetrics.self,
             ControlEvents.self, ControlStop.self, ControlScale.self, ControlRestart.self, ControlReload.self,
-            ControlUpgrade.self,
+            ControlUpgrade.self, ExporterProgram.self,
         ],
         defaultSubcommand: Run.self)
 

@@ -10,7 +10,7 @@ final class RedisServer {
 
     /// Starts `redis-server` on a free port and waits until it listens.
     init(in directory: String) throws {
-        port = try Self.freePort()
+        port = try FreePort.find()
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw HarnessFailure("pipe: errno \(errno)") }
         let reading = ends[0]
@@ -124,20 +124,6 @@ final class RedisServer {
             throw HarnessFailure("cannot connect to redis: errno \(errno)")
         }
         return descriptor
-    }
-
-    private static func freePort() throws -> UInt16 {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        defer { close(descriptor) }
-        var address = address(0)
-        var size = socklen_t(MemoryLayout.size(ofValue: address))
-        let result = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, size) == 0 && getsockname(descriptor, $0, &size) == 0
-            }
-        }
-        guard result else { throw HarnessFailure("no free port: errno \(errno)") }
-        return UInt16(bigEndian: address.sin_port)
     }
 
     private static func end(_ pid: pid_t) {

@@ -10,7 +10,7 @@ extension NativeSupervisor {
         /// 200 workers are killed under two clients that connect without pause: none is refused. The names are kept,
         /// LISTEN_PID is the worker's own, and nothing else comes with the sockets.
         @Test func noConnectionIsRefusedWhileWorkersDie() throws {
-            let port = try Connector.freePort()
+            let port = try FreePort.find()
             let path = Self.path("deaths")
             let launch = Launch(
                 [
@@ -51,7 +51,7 @@ extension NativeSupervisor {
         /// that were the supervisor's are gone.
         @Test func passedSocketsAreHandedOn() throws {
             let path = Self.path("passed")
-            let port = try Connector.freePort()
+            let port = try FreePort.find()
             var launch = Launch(
                 ["--listen", "own=tcp://127.0.0.1:\(port)"], command: try TestWorker.command("inherited"))
             launch.wrapper = ["/usr/bin/env", "python3", "-c", Self.passing, path, "first", "second"]
@@ -92,7 +92,7 @@ extension NativeSupervisor {
         /// file of a program that has ended is replaced.
         @Test func addressesAreTakenOnlyFromTheDead() throws {
             let path = Self.path("stale")
-            let port = try Connector.freePort()
+            let port = try FreePort.find()
             let options = ["--listen", "unix://\(path)", "--listen", "tcp://127.0.0.1:\(port)"]
             let holder = Launch(options, command: try TestWorker.command("serve"))
             try withSupervisor(holder) { supervisor in
@@ -130,7 +130,7 @@ extension NativeSupervisor {
 
         /// A `sergeant` worker's own two descriptors stand behind the sockets.
         @Test func sergeantWorkersAreHandedSocketsToo() throws {
-            let port = try Connector.freePort()
+            let port = try FreePort.find()
             let module = """
                 import os
                 from sergeant import worker

@@ -35,21 +35,4 @@ package struct Connector {
         }
         return Tally(made: numbers[0], refused: numbers[1], unanswered: numbers[2], lastErrno: numbers[3])
     }
-
-    /// A TCP port of this address that nobody has.
-    package static func freePort() throws -> UInt16 {
-        let probe = socket(AF_INET, LINUX_SOCK_STREAM | LINUX_SOCK_CLOEXEC, 0)
-        guard probe >= 0 else { throw HarnessFailure("no socket to be had: errno \(errno)") }
-        defer { close(probe) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(probe, $0, length) == 0 ? getsockname(probe, $0, &length) : -1
-            }
-        }
-        guard result == 0 else { throw HarnessFailure("no free port to be had: errno \(errno)") }
-        return UInt16(bigEndian: address.sin_port)
-    }
 }

@@ -25,7 +25,7 @@ extension Systemd {
             try Installed.check()
             try Self.putInPlace()
             defer { unlink(Self.program) }
-            let port = try Connector.freePort()
+            let port = try FreePort.find()
             var service = Service(
                 [
                     "--concurrent-workers", "2", "--memory-max", "64M", "--backoff-initial", "0.05",
@@ -88,7 +88,7 @@ extension Systemd {
         /// A supervisor that is killed, a unit that spares its workers, a store that keeps their descriptors: the next
         /// supervisor finds them, with the sockets, and they notice nothing.
         @Test func aKilledSupervisorsWorkersAreFoundAgain() throws {
-            let port = try Connector.freePort()
+            let port = try FreePort.find()
             var service = Service(
                 [
                     "--concurrent-workers", "3", "--memory-max", "64M", "--backoff-initial", "0.05",
@@ -146,7 +146,7 @@ extension Systemd {
         /// `systemctl restart`, 200 times, under clients of a socket that a unit passes and of one of our own that
         /// systemd stores meanwhile.
         @Test func twoHundredRestartsRefuseNobody() throws {
-            let ports = (try Connector.freePort(), try Connector.freePort())
+            let ports = (try FreePort.find(), try FreePort.find())
             var service = Service(
                 ["--stop-timeout", "5", "--listen", "own=tcp://127.0.0.1:\(ports.0)"], worker: ["serve"],
                 lines: ["FileDescriptorStoreMax=4"])

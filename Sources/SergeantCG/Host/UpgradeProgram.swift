@@ -4,7 +4,7 @@ internal import Glibc
 /// The program that runs, so that it can be run again, in the same process or beside it.
 public struct UpgradeProgram: Sendable {
     /// Where a new version is looked for.
-    let path: String
+    package let path: String
     /// As we were started, the program's name first.
     let arguments: [String]
 

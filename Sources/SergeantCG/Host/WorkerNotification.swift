@@ -61,7 +61,8 @@ package struct WorkerNotification: Hashable, Sendable {
     private mutating func time(_ value: some Collection<UInt8>) -> Duration? {
         let century: UInt64 = 100 * 365 * 86400 * 1_000_000
         let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
-        guard value.allSatisfy(digits.contains), let number = UInt64(String(decoding: value, as: UTF8.self)) else {
+        guard value.allSatisfy(digits.contains), let number = UInt64(String(decoding: value, as: UTF8.self))
+        else {
             faults += 1
             return nil
         }

@@ -180,7 +180,7 @@ public struct ListenFault: Error, Hashable, Sendable, CustomStringConvertible {
     /// The sentence.
     public var description: String
 
-    init(_ description: String) {
+    package init(_ description: String) {
         self.description = description
     }
 }

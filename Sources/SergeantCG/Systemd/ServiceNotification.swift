@@ -45,6 +45,14 @@ public final class ServiceNotification: Observer {
         socket?.flush()
     }
 
+    /// Says that a program which is no supervisor serves, and how.
+    package static func tellReady(_ status: String) {
+        let socket = ServiceSocket(address: getenv("NOTIFY_SOCKET").map { String(cString: $0) })
+        socket?.add(.ready, "READY=1")
+        socket?.add(.status, "STATUS=\(ServiceStatus.line(status))")
+        socket?.flush()
+    }
+
     /// systemd is told of readiness alone.
     public var tellsUsage: Bool { false }
 
