@@ -43,7 +43,7 @@ let package = Package(
         .executableTarget(
             name: "SergeantCommand",
             dependencies: [
-                "SergeantCG", "Supervision",
+                "CgroupKit", "SergeantCG", "Supervision",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

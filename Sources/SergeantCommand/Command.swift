@@ -20,12 +20,13 @@ struct Sergeantcg: ParsableCommand {
 
             Try it:       sergeantcg --concurrent-workers 4 --memory-max 512M -- ./worker
             All options:  sergeantcg run --help
-            Besides run:  check doctor status metrics exporter events report scale restart
-                          reload upgrade stop
+            Besides run:  check doctor status top events metrics exporter report scale
+                          restart reload upgrade stop
             """,
         version: Version.current,
         subcommands: [
-            Run.self, Check.self, Doctor.self, Report.self, ControlStatus.self, ControlMetrics.self,
+            Run.self, Check.self, Doctor.self, Report.self, ControlStatus.self, ControlTop.self,
+            ControlMetrics.self,
             ControlEvents.self, ControlStop.self, ControlScale.self, ControlRestart.self, ControlReload.self,
             ControlUpgrade.self, ExporterProgram.self,
         ],

@@ -6,8 +6,9 @@ public enum Event: Hashable, Sendable {
     case groupMeasured(Int, MemoryMeasurement)
     /// A timer that an action set has come due.
     case timer(TimerID)
-    /// Replace running workers, a few at a time; joins a roll that is under way.
-    case restart(Restart)
+    /// Replace running workers, a few at a time; joins a roll that is under way. How many may be missing meanwhile, where
+    /// it is not what the group's policy says, holds for the rest of that roll too.
+    case restart(Restart, maximumUnavailable: Int? = nil)
     /// Another policy for a group; its `workers` is how many there are to be from now on, with 0 the group
     /// drains. An index that is the number of groups adds one. Without `rolls` the workers that run stay as they
     /// were started.

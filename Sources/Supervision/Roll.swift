@@ -4,6 +4,8 @@ struct Roll: Hashable, Codable, Sendable {
     var pending: [Int]
     /// Slots without their old worker, whose new one is not known to work.
     var underWay: [Int] = []
+    /// How many slots may be without their worker; nil where the group's policy says so.
+    var maximumUnavailable: Int?
     /// When its timer comes; nil where it is not set.
     var timer: Instant?
     /// When its timer came last: what only time can tell is known up to there.

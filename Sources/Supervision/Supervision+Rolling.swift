@@ -1,15 +1,17 @@
 /// Rolling restarts: the workers of a group are renewed a few at a time, each only when those before it work.
 extension Supervision {
-    mutating func restart(_ restart: Restart, _ context: inout Context) {
+    mutating func restart(_ restart: Restart, _ most: Int?, _ context: inout Context) {
         switch restart {
-        case .all: for group in groups.indices { roll(group, nil, &context) }
-        case .group(let group): roll(group, nil, &context)
-        case .slot(let id): roll(id.group, [id.slot], &context)
+        case .all: for group in groups.indices { roll(group, nil, most, &context) }
+        case .group(let group): roll(group, nil, most, &context)
+        case .slot(let id): roll(id.group, [id.slot], most, &context)
         }
     }
 
-    /// - Parameter slots: nil for all that are to hold a worker.
-    mutating func roll(_ group: Int, _ slots: [Int]?, _ context: inout Context) {
+    /// - Parameters:
+    ///   - slots: nil for all that are to hold a worker.
+    ///   - most: so many may be without their worker at a time; nil leaves it as it is.
+    mutating func roll(_ group: Int, _ slots: [Int]?, _ most: Int?, _ context: inout Context) {
         guard state == .running, groups.indices.contains(group) else { return }
         let wanted = 1..<(groups[group].desired + 1)
         let chosen = (slots ?? Array(wanted)).filter { wanted.contains($0) }
@@ -19,7 +21,10 @@ extension Supervision {
         // Whose turn it is already waits for a measurement.
         let waiting = groups[group].surges.filter { $0.reason == .restart }.map(\.id.slot.slot)
         let working = chosen.filter { !woken.contains($0) && !waiting.contains($0) }
-        defer { for slot in woken { revive(SlotID(group: group, slot: slot), &context) } }
+        defer {
+            if let most { groups[group].roll?.maximumUnavailable = most }
+            for slot in woken { revive(SlotID(group: group, slot: slot), &context) }
+        }
         // Who does not work anyway goes first: that costs nothing, and shows whether a new one would.
         let isReady = { [slots = groups[group].slots] (number: Int) in slots[number - 1].standing.isReady }
         let ordered = working.filter { !isReady($0) } + working.filter(isReady)
@@ -43,7 +48,8 @@ extension Supervision {
     private mutating func rollOn(_ group: Int, _ context: inout Context) {
         let settled = groups[group].roll?.underWay.filter { works(group, $0) } ?? []
         groups[group].roll?.underWay.removeAll { settled.contains($0) }
-        let limit = max(groups[group].policy.maximumUnavailable, 1)
+        let limit = max(
+            groups[group].roll?.maximumUnavailable ?? groups[group].policy.maximumUnavailable, 1)
         while let roll = groups[group].roll, roll.underWay.count < limit,
             let place = roll.pending.firstIndex(where: {
                 !roll.underWay.contains($0) && canRenew(group, $0)
@@ -174,7 +180,7 @@ extension Supervision {
                 revive(SlotID(group: index, slot: slot + 1), &context)
             }
         }
-        if rolls, min(before, after) > 0 { roll(index, Array(1...min(before, after)), &context) }
+        if rolls, min(before, after) > 0 { roll(index, Array(1...min(before, after)), nil, &context) }
     }
 
     /// Workers that go on are held to other limits than they were started with.

@@ -86,7 +86,7 @@ public struct Supervision: Hashable, Codable, Sendable {
         case .timer(.slot(let id)): endWait(id, &context)
         case .timer(.wires): look(&context)
         case .timer(.roll(let group)): endSettling(group, &context)
-        case .restart(let restart): self.restart(restart, &context)
+        case .restart(let restart, let most): self.restart(restart, most, &context)
         case .configure(let group, let policy, let rolls): configure(group, policy, rolls: rolls, &context)
         case .stop: stop(.request, outcome: .stopped, &context)
         case .kill: kill(&context)

@@ -149,6 +149,26 @@ extension NativeSupervisor {
             }
         }
 
+        /// As many at a time as may be missing: all of them are asked before the first has a successor.
+        @Test func severalAreReplacedAtATime() throws {
+            let launch = Launch(["--concurrent-workers", "4"], command: ["/bin/sleep", "600"])
+            try withSupervisor(launch) { supervisor in
+                let ready = try supervisor.waitFor("supervisor_ready")
+                let words = ["restart", "--name", supervisor.name, "--max-unavailable"]
+                let done = try Tool.run([try SupervisorProcess.program()] + words + ["3"])
+                #expect(done.status == .code(0), "\(done.output)")
+                supervisor.readAvailable()
+                let told = supervisor.lines[ready.position...].filter {
+                    ["worker_stopping", "worker_started"].contains($0.event)
+                }
+                #expect(told.prefix(3).allSatisfy { $0.event == "worker_stopping" }, "\(told)")
+                #expect(told.count { $0.event == "worker_started" } == 4)
+                let none = try Tool.run([try SupervisorProcess.program()] + words + ["0"])
+                #expect(none.status == .code(64) && none.output.contains("takes 1 or more"), "\(none.output)")
+                #expect(try supervisor.stop() == .code(0))
+            }
+        }
+
         @Test func reloadReturnsWhenTheFileIsInEffect() throws {
             let file = "/tmp/sergeantcg-test-\(getpid())-control.yaml"
             defer { unlink(file) }

@@ -80,6 +80,18 @@ struct RollTests {
         #expect(stopped(bench) == [life(1, 1), life(2, 1)])
     }
 
+    @Test(
+        "renew as many at a time as was asked for, whatever the policy says, and who joins later changes it")
+    func unavailableAsAsked() {
+        var policy = Self.reporting
+        policy.maximumUnavailable = 2
+        var bench = ready(policy)
+        bench.tell(.restart(.group(0), maximumUnavailable: 1))
+        #expect(stopped(bench) == [life(1, 1)])
+        bench.tell(.restart(.slot(SlotID(group: 0, slot: 3)), maximumUnavailable: 3))
+        #expect(stopped(bench) == [life(2, 1), life(3, 1)])
+    }
+
     @Test("end at the first replacement that fails before it is ready; the others stay")
     func failure() {
         var bench = ready()

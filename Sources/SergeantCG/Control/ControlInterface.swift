@@ -32,8 +32,8 @@ package enum ControlRequest: Hashable, Sendable {
     /// What occurred after this number; nil for all that is remembered.
     case watch(after: UInt64?)
     case stop
-    /// A group, a worker, or nil for all.
-    case restart(target: String?)
+    /// A group, a worker, or nil for all; so many of a group at a time.
+    case restart(target: String?, maximumUnavailable: Int? = nil)
     case scale(group: String, workers: Int)
     case reload
     case upgrade
@@ -63,8 +63,12 @@ package enum ControlRequest: Hashable, Sendable {
             try call.takes([])
             self = .stop
         case (ControlInterface.name, "Restart"):
-            try call.takes(["target"])
-            self = .restart(target: try call.text("target"))
+            try call.takes(["target", "max_unavailable"])
+            let most = try call.number("max_unavailable")
+            guard most.map({ (1...UInt64(WorkerCount.most)).contains($0) }) ?? true else {
+                throw .invalidParameter("max_unavailable")
+            }
+            self = .restart(target: try call.text("target"), maximumUnavailable: most.map { Int($0) })
         case (ControlInterface.name, "Scale"):
             try call.takes(["group", "workers"])
             guard let group = try call.text("group") else { throw .invalidParameter("group") }

@@ -315,11 +315,11 @@ package final class ControlServer: Observer, LoopPart {
         case .stop:
             host.post(.stop)
             connection.reply(VarlinkReply.result())
-        case .restart(let target):
+        case .restart(let target, let most):
             if board.standing.isStopping { throw .stopping }
             let (restart, groups) = try Self.restart(target, host)
             connection.task = .roll(groups, fault: nil)
-            host.post(.restart(restart))
+            host.post(.restart(restart, maximumUnavailable: most))
         case .scale(let name, let workers):
             if board.standing.isStopping { throw .stopping }
             guard let reconfiguration, let group = reconfiguration.place(of: name) else {

@@ -111,6 +111,8 @@ struct Ledger {
         /// Slots still to be renewed, and those just renewed whose worker is not known to work.
         var pending: Set<Int>
         var underWay: Set<Int> = []
+        /// How many may be missing, where the restart said so.
+        var most: Int?
     }
 
     /// What an action of this step must still bring.
@@ -267,7 +269,7 @@ struct Ledger {
             stoppedAt = stoppedAt ?? now
             killRequestedAt = now
             setBound()
-        case .restart(let restart): note(restart)
+        case .restart(let restart, let most): note(restart, most)
         case .groupMeasured(let group, _):
             guard groups.indices.contains(group) else { return false }
             groups[group].isBeingMeasured = false

@@ -4,15 +4,20 @@ import Supervision
 extension Ledger {
     // MARK: What was told
 
-    mutating func note(_ restart: Restart) {
+    mutating func note(_ restart: Restart, _ most: Int?) {
         switch restart {
-        case .all: for group in groups.indices { expectRoll(group, nil) }
-        case .group(let group): expectRoll(group, nil)
-        case .slot(let id): expectRoll(id.group, id.slot)
+        case .all: for group in groups.indices { expectRoll(group, nil, most) }
+        case .group(let group): expectRoll(group, nil, most)
+        case .slot(let id): expectRoll(id.group, id.slot, most)
         }
     }
 
-    private mutating func expectRoll(_ group: Int, _ slot: Int?, of wanted: Int? = nil) {
+    /// How many slots of a group that rolls may be without their worker.
+    private func mostUnavailable(_ group: Int) -> Int {
+        max(groups[group].roll?.most ?? groups[group].policy.maximumUnavailable, 1)
+    }
+
+    private mutating func expectRoll(_ group: Int, _ slot: Int?, _ most: Int? = nil, of wanted: Int? = nil) {
         guard hasBegun, !isStopping, groups.indices.contains(group) else { return }
         if let slot, slot < 1 || slot > groups[group].wanted { return }
         let chosen = slot.map { [$0] } ?? Array(1..<((wanted ?? groups[group].wanted) + 1))
@@ -21,6 +26,7 @@ extension Ledger {
             groups[group].roll = RollAccount(pending: [])
             dues.rollStarted[group] = chosen.count
         }
+        if let most { groups[group].roll?.most = most }
         groups[group].roll?.pending.formUnion(Set(chosen).subtracting(woken))
         groups[group].roll?.underWay.formUnion(woken)
     }
@@ -115,7 +121,7 @@ extension Ledger {
         // Its turn came when the measurement was asked for.
         let waited = if case .groupMeasured = event { true } else { false }
         guard
-            waited || others.count < max(groups[id.group].policy.maximumUnavailable, 1)
+            waited || others.count < mostUnavailable(id.group)
                 || underWay.contains(id.slot)
         else {
             throw violation(.rollsInTurn, "slot \(id) is renewed while \(others.sorted()) just are")
@@ -203,7 +209,7 @@ extension Ledger {
             }
             // Who waits to learn whether it may yield has its turn already.
             guard !groups[group].isBeingMeasured,
-                roll.underWay.count < max(groups[group].policy.maximumUnavailable, 1)
+                roll.underWay.count < mostUnavailable(group)
             else { continue }
             let next = roll.pending.first { !roll.underWay.contains($0) && canBeRenewed(group, $0) }
             if let next {

@@ -119,7 +119,10 @@ struct History {
             host.plan(.tell(stray()), in: random.between(.microseconds(1), .seconds(1)))
         }
         if random.chance(scenario.restarts) {
-            host.plan(.tell(.restart(restart())), in: random.between(.microseconds(1), .seconds(20)))
+            let most: Int? = random.chance(300) ? 1 + random.below(4) : nil
+            host.plan(
+                .tell(.restart(restart(), maximumUnavailable: most)),
+                in: random.between(.microseconds(1), .seconds(20)))
         }
         if random.chance(scenario.changes) {
             host.plan(.tell(change()), in: random.between(.microseconds(1), .seconds(20)))
