@@ -4,7 +4,8 @@ internal import SergeantCG
 /// `sergeantcg check FILE`: says what `run --config FILE` would find wrong, and runs nothing.
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Say whether a configuration file is right; nothing is started.", shouldDisplay: false)
+        abstract: "Say whether a configuration file is right; nothing is started.",
+        shouldDisplay: Listing.isWhole)
 
     @Flag(help: "Print the JSON Schema of such a file, for editors, and check none.")
     var schema = false

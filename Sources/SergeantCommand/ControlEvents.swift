@@ -5,7 +5,8 @@ internal import SergeantCG
 /// `sergeantcg events`: what occurred lately; with `--follow`, what does from now on too, until the supervisor ends.
 struct ControlEvents: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "events", abstract: "Show what occurred lately, and what does.", shouldDisplay: false)
+        commandName: "events", abstract: "Show what occurred lately, and what does.",
+        shouldDisplay: Listing.isWhole)
 
     @OptionGroup var options: ControlOptions
 

@@ -5,7 +5,8 @@ internal import SergeantCG
 struct ControlMetrics: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "metrics", abstract: "Print what a supervisor runs and uses as metrics.",
-        discussion: "With --format prometheus for node_exporter's textfile collector.", shouldDisplay: false)
+        discussion: "With --format prometheus for node_exporter's textfile collector.",
+        shouldDisplay: Listing.isWhole)
 
     @OptionGroup var options: ControlOptions
 

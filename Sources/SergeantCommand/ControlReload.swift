@@ -5,7 +5,7 @@ internal import SergeantCG
 struct ControlReload: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reload", abstract: "Have a supervisor read its configuration again.",
-        shouldDisplay: false)
+        shouldDisplay: Listing.isWhole)
 
     @OptionGroup var options: ControlOptions
 

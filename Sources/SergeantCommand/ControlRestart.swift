@@ -7,7 +7,7 @@ struct ControlRestart: ParsableCommand {
         commandName: "restart", abstract: "Replace workers one by one, each ready before the next.",
         discussion:
             "Ends at the first that does not get ready, with exit status 1; those not replaced yet run on.",
-        shouldDisplay: false)
+        shouldDisplay: Listing.isWhole)
 
     @OptionGroup var options: ControlOptions
 

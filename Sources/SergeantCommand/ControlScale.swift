@@ -5,7 +5,7 @@ internal import SergeantCG
 struct ControlScale: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "scale", abstract: "Have a group have more workers, or fewer, until the next reload.",
-        shouldDisplay: false)
+        shouldDisplay: Listing.isWhole)
 
     @OptionGroup var options: ControlOptions
 

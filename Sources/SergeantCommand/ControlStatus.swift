@@ -4,7 +4,8 @@ internal import SergeantCG
 /// `sergeantcg status`: what runs and what it uses.
 struct ControlStatus: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Show what a supervisor runs and what it uses.", shouldDisplay: false
+        commandName: "status", abstract: "Show what a supervisor runs and what it uses.",
+        shouldDisplay: Listing.isWhole
     )
 
     enum Question: String, ExpressibleByArgument, CaseIterable {

@@ -4,7 +4,8 @@ internal import SergeantCG
 /// `sergeantcg stop`: returns when the supervisor and all its workers are gone.
 struct ControlStop: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "stop", abstract: "Stop a supervisor and wait until it is gone.", shouldDisplay: false)
+        commandName: "stop", abstract: "Stop a supervisor and wait until it is gone.",
+        shouldDisplay: Listing.isWhole)
 
     @OptionGroup var options: ControlOptions
 

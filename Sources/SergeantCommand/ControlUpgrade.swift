@@ -6,7 +6,7 @@ struct ControlUpgrade: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "upgrade",
         abstract: "Replace a supervisor's program by the one that lies in its place now.",
-        shouldDisplay: false)
+        shouldDisplay: Listing.isWhole)
 
     @OptionGroup var options: ControlOptions
 

@@ -8,7 +8,7 @@ struct Doctor: ParsableCommand {
         abstract: "Say what this place offers, which limits would be enforced, and what to change.",
         usage: "sergeantcg doctor [--json] [--config FILE | options of run]",
         discussion: "Exit status: 0 if the configuration could be enforced here, 69 if not.",
-        shouldDisplay: false)
+        shouldDisplay: Listing.isWhole)
 
     @Flag(help: "One JSON object in place of text.")
     var json = false

@@ -5,7 +5,8 @@ internal import SergeantCG
 /// `sergeantcg exporter`: executes `sergeantcg-exporter`, a program of its own, with the arguments as they are.
 struct ExporterProgram: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "exporter", abstract: "Serve metrics and a live page over HTTP.", shouldDisplay: false)
+        commandName: "exporter", abstract: "Serve metrics and a live page over HTTP.",
+        shouldDisplay: Listing.isWhole)
 
     private static let program = "sergeantcg-exporter"
 

@@ -6,7 +6,7 @@ internal import SergeantCG
 struct Report: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Sum up an account: what workers cost, how much memory they need, how they end.",
-        shouldDisplay: false)
+        shouldDisplay: Listing.isWhole)
 
     @Argument(help: "A file of --accounting; several are read as one.")
     var files: [String]

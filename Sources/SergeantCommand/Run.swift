@@ -10,7 +10,7 @@ struct Run: ParsableCommand {
             sergeantcg [run] [options] -- COMMAND [ARG ...]
             sergeantcg [run] [options] --worker-module M --worker-class C
             sergeantcg [run] [options] --config FILE
-            """, shouldDisplay: false)
+            """, shouldDisplay: Listing.isWhole)
 
     @OptionGroup var options: RunOptions
 

@@ -12,7 +12,7 @@ package enum UpstreamArguments {
 
     /// The flags that take no value.
     private static let bare = Set(
-        ["--help", "-h", "--version", "--help-hidden", "--generate-completion-script"]
+        ["--help", "-h", "--version", "--help-hidden"]
             + Setting.all.filter { $0.shape == .flag }.map { "--\($0.name)" })
 
     /// Those whose words are not of `run`: they are left as they are.

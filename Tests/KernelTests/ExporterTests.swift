@@ -21,7 +21,7 @@ extension Kernel {
             let launch = Launch(
                 [
                     "--control", "\(directory)/control", "--concurrent-workers", "2",
-                    "--max-worker-memory-usage", "24M", "--memory-max", "64M",
+                    "--max-worker-memory-usage", "24M", "--memory-max", "64M", "--pids-max", "9",
                 ], command: [python, "Tests/Exporter/leaking-worker", "\(step)", leak])
             try supervise(launch) { supervisor in
                 try supervisor.waitFor("supervisor_ready")
@@ -57,6 +57,7 @@ extension Kernel {
                 let (status, output) = try Tool.run([
                     "timeout", "500", python, "Tests/Exporter/prometheus", "127.0.0.1:\(exporter.port)",
                     "share/prometheus/sergeantcg.rules.yml", "SergeantcgRecycleStorm", leak,
+                    "share/grafana/sergeantcg.json",
                 ])
                 try #require(status == .code(0), "\(output)")
                 let last = output.split(separator: "\n").last.map(String.init) ?? ""
@@ -65,6 +66,7 @@ extension Kernel {
                 #expect(said["types"]?["sergeantcg_worker_restarts"] == .text("counter"), "\(output)")
                 #expect(said["types"]?["sergeantcg_worker_memory_bytes"] == .text("gauge"), "\(output)")
                 #expect(said["firing"] == .list([]), "\(output)")
+                #expect(said["without an answer"] == .list([]), "\(output)")
                 // No more than the log says in the end.
                 #expect(try supervisor.stop() == .code(0))
                 let recycled = try #require(said["recycled"]?.text.flatMap { Int($0) }, "\(output)")

@@ -9,7 +9,7 @@ struct ControlTop: ParsableCommand {
             Keys: up and down (or k and j) choose a worker, s sorts by another column, r recycles the chosen
             worker, q quits. The bar is what a worker holds, its mark where it is recycled, its end where the
             kernel kills it. STALL% is which part of the last ten seconds it stood still for want of memory.
-            """, shouldDisplay: false)
+            """, shouldDisplay: Listing.isWhole)
 
     @OptionGroup var options: ControlOptions
 
