@@ -5,7 +5,9 @@ import Testing
 extension NativeSupervisor {
     /// `sergeantcg exporter`, asked over HTTP.
     @Suite struct Exporter {
-        private static func control(_ name: String) -> String { "/tmp/sergeantcg-test-\(getpid())-\(name)" }
+        private static func control(_ name: String) -> String {
+            "/tmp/sergeantcg-test-\(getpid())-exporter-\(name)"
+        }
 
         private static func launch(_ control: String, _ command: String...) -> Launch {
             Launch(["--control", control, "--concurrent-workers", "2"], command: command)

@@ -26,6 +26,42 @@ extension Systemd {
             }
         }
 
+        /// Its metrics are served by a unit of their own, which is shut in further.
+        @Test func anInstancesMetricsAreServed() throws {
+            let unit = Unit(name: "sergeantcg@pool.service", manager: .system)
+            let exporter = Unit(name: "sergeantcg-exporter@pool.service", manager: .system)
+            func ask(_ path: String) throws -> String {
+                try Tool.run([
+                    "timeout", "60", "bash", "-c",
+                    "exec 3<>/dev/tcp/127.0.0.1/9797 && printf 'GET \(path) HTTP/1.0\\r\\n\\r\\n' >&3 && exec cat <&3",
+                ]).output
+            }
+            try Shipped.makeUser()
+            try withShipped(
+                unit,
+                [
+                    "sergeantcg@.service": "/run/systemd/system/sergeantcg@.service",
+                    "sergeantcg-exporter@.service": "/run/systemd/system/sergeantcg-exporter@.service",
+                ],
+                configuration: "/etc/sergeantcg/pool.yaml"
+            ) { _ in
+                try exporter.start()
+                defer { _ = try? exporter.systemctl("stop", exporter.name) }
+                #expect(try ask("/healthz").hasPrefix("HTTP/1.0 503 "))
+                try unit.start()
+                var ready = ""
+                repeat { ready = try ask("/readyz") } while ready.hasPrefix("HTTP/1.0 503 ")
+                #expect(ready.hasPrefix("HTTP/1.0 200 ") && ready.hasSuffix("pool is ready\n"), "\(ready)")
+                let metrics = try ask("/metrics")
+                #expect(
+                    metrics.contains(
+                        "\nsergeantcg_worker_memory_max_bytes{group=\"w\",slot=\"1\"} 67108864\n"),
+                    "\(metrics)")
+                #expect(try exposure(of: exporter) <= 1.3)
+                try expectStopLeavesNothing(unit)
+            }
+        }
+
         /// The same as root, to switch users, with what that takes and nothing else.
         @Test func anInstanceThatMustBeRootIsAsSafeAsCanBe() throws {
             let unit = Unit(name: "sergeantcg@switch.service", manager: .system)

@@ -29,6 +29,7 @@ import Testing
 enum Installed {
     static let directory = "/usr/local/bin"
     static let supervisor = "\(directory)/sergeantcg"
+    static let exporter = "\(directory)/sergeantcg-exporter"
     static let worker = "\(directory)/TestWorker"
     /// The checkout, which the machine has under the same path.
     static let checkout = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined()
@@ -42,6 +43,7 @@ enum Installed {
             throw HarnessFailure("SERGEANTCG_BINARY does not say which program to test")
         }
         try Tool.mustRun(["install", "-m", "755", binary, supervisor])
+        try Tool.mustRun(["install", "-m", "755", "\(binary)-exporter", exporter])
         try Tool.mustRun(["install", "-m", "755", try TestWorker.path(), worker])
     }
 
