@@ -5,20 +5,22 @@ import Testing
 extension NativeSupervisor {
     /// Whoever may reach the control socket and means no good.
     @Suite struct ControlAbuse {
-        private static let workers = 40
+        private static let workers = 200
 
-        /// How long each of so many replacements took, in microseconds, as the log has it. One after the other, so that
+        /// How long each of so many replacements took, in microseconds, as the log has it: each of another slot, so that
         /// none is paced.
-        private static func replacements(_ supervisor: SupervisorProcess, _ count: Int) throws -> [Int64] {
-            try (0..<count).map { index in
-                let slot = index % workers + 1
+        private static func replacements(_ supervisor: SupervisorProcess, of count: Int) throws -> [Int64] {
+            var took: [Int64] = []
+            for slot in 1...count {
                 let last = try #require(
                     supervisor.lines.last { $0.event == "worker_started" && $0.slot == slot })
-                kill(try #require(last.pid), SIGKILL)
-                let end = try supervisor.waitFor("worker_exited", from: last.position)
-                let next = try supervisor.waitFor("worker_started", from: end.position)
-                return Int64(try #require(next.microseconds)) - Int64(try #require(end.microseconds))
+                let pid = try #require(last.pid)
+                kill(pid, SIGKILL)
+                let end = try supervisor.waitFor("worker_exited", from: last.position) { $0.pid == pid }
+                let next = try supervisor.waitFor("worker_started", from: end.position) { $0.slot == slot }
+                took.append(Int64(try #require(next.microseconds)) - Int64(try #require(end.microseconds)))
             }
+            return took
         }
 
         private static func median(_ values: [Int64]) -> Int64 { values.sorted()[values.count / 2] }
@@ -39,7 +41,7 @@ extension NativeSupervisor {
             try withSupervisor(launch) { supervisor in
                 try supervisor.waitFor("supervisor_ready")
                 let facts = ProcessFacts(supervisor.pid)
-                let idle = try Self.replacements(supervisor, 200)
+                let idle = try Self.replacements(supervisor, of: Self.workers)
                 try supervisor.waitUntil("all that is gone is removed") {
                     Cgroupfs.count(below: supervisor.root) == Self.workers + 2
                 }
@@ -51,7 +53,7 @@ extension NativeSupervisor {
                 try supervisor.waitUntil("the abuse has begun") {
                     TextFile.read(result)?.hasPrefix("begun") == true
                 }
-                let under = try Self.replacements(supervisor, 200)
+                let under = try Self.replacements(supervisor, of: Self.workers)
                 let during = (facts.descriptors.count, try #require(facts.privateDirtyKilobytes))
                 #expect(try abuse.waitForEnd() == .code(0))
                 let text = try #require(TextFile.read(result))
