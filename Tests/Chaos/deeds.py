@@ -99,7 +99,7 @@ class Deeds:
             return
         self.done.append(deed)
         if kind.killed_after:
-            self._killed_later.append((time.monotonic() + kind.killed_after, os.pidfd_open(line.pid)))
+            self._killed_later.append((time.monotonic() + kind.killed_after, os.pidfd_open(line.pid), deed))
         if kind.removes_cgroup:
             self._remove(line)
 
@@ -122,6 +122,9 @@ class Deeds:
         now = time.monotonic()
         for entry in [entry for entry in self._killed_later if everything or entry[0] <= now]:
             self._killed_later.remove(entry)
+            if entry[0] > now:
+                # It may not have come so far.
+                entry[2].event = None
             try:
                 signal.pidfd_send_signal(entry[1], signal.SIGKILL)
             except ProcessLookupError:

@@ -189,7 +189,8 @@ class Verdict:
                 # A slot whose workers finish at once is paced: ten starts a second.
                 if line.reason == 'finished' and line.lifetime_usec < 1_000_000:
                     allowed = max(allowed, 0.1)
-                between = bisect.bisect(starts, successor.at) - bisect.bisect_left(starts, begin)
+                # It may have begun before the end.
+                between = max(0, bisect.bisect(starts, successor.at) - bisect.bisect_left(starts, begin))
                 # While it runs it starts others, or it is executed anew: check_probes sees to that.
                 allowed += 0.05 + TICKS + self.unit * between + overlap(self.running + self.stalls, begin, born)
                 if self.frozen(line.group, begin, successor.at):
