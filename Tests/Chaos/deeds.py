@@ -99,7 +99,7 @@ class Deeds:
             return
         self.done.append(deed)
         if kind.killed_after:
-            self._killed_later.append((time.monotonic() + kind.killed_after, os.pidfd_open(line.pid), deed))
+            self._killed_later.append((time.monotonic() + kind.killed_after, os.pidfd_open(line.pid)))
         if kind.removes_cgroup:
             self._remove(line)
 
@@ -117,14 +117,11 @@ class Deeds:
             except OSError:
                 pass  # not empty yet
 
-    def go_on(self, everything=False):
+    def go_on(self):
         """What is due of what was begun."""
         now = time.monotonic()
-        for entry in [entry for entry in self._killed_later if everything or entry[0] <= now]:
+        for entry in [entry for entry in self._killed_later if entry[0] <= now]:
             self._killed_later.remove(entry)
-            if entry[0] > now:
-                # It may not have come so far.
-                entry[2].event = None
             try:
                 signal.pidfd_send_signal(entry[1], signal.SIGKILL)
             except ProcessLookupError:
@@ -132,4 +129,7 @@ class Deeds:
             os.close(entry[1])
 
     def end(self):
-        self.go_on(everything=True)
+        """What was begun is brought to its end, each in its own time: a bomb must have burst."""
+        while self._killed_later:
+            time.sleep(max(0, min(due for due, _ in self._killed_later) - time.monotonic()))
+            self.go_on()

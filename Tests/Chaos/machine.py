@@ -46,6 +46,8 @@ class DirectoryWatch:
 
     def __init__(self, directories):
         self._descriptor = _libc.inotify_init1(os.O_CLOEXEC)
+        if self._descriptor < 0:
+            raise OSError(ctypes.get_errno(), 'cannot watch anything')
         self._watched = {}
         for directory in directories:
             number = _libc.inotify_add_watch(self._descriptor, bytes(directory), self.CREATED)

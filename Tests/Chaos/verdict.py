@@ -100,10 +100,6 @@ class Verdict:
             if other and other.reason in ('restart', 'shutdown') and line.reason == other.reason:
                 self.counts['deed: overtaken by a stop'] += 1
                 continue
-            # It gives no sign of life while it is at it, the last one up to 0.4 s before.
-            if line.reason == 'watchdog' and line.at - deed.at >= pool.WATCHDOG - 0.5:
-                self.counts['deed: took longer than the watchdog'] += 1
-                continue
             if deed.reason == 'oom_killed' and line.reason == 'crashed' and self.could_not_know(line):
                 self.counts['deed: not known for want of any descriptor'] += 1
                 continue
