@@ -43,8 +43,6 @@ struct ControlEvents: ParsableCommand {
 
     private func tell(_ event: EventBatch.Event) {
         if json { return print(event.line) }
-        let level = event.level.uppercased()
-        let padding = String(repeating: " ", count: max(1, 9 - level.count))
-        print("\(event.time) \(level)\(padding)\(LogLines.escaped(event.message))")
+        print("\(event.time) \(event.level.uppercased().padded(to: 8)) \(LogLines.escaped(event.message))")
     }
 }

@@ -6,9 +6,7 @@ struct TextTable {
 
     /// What is wider than its column moves the rest to the right.
     func row(_ name: String, _ cells: String...) -> String {
-        let padded = zip(cells, self.cells).map { cell, width in
-            String(repeating: " ", count: max(1, width - cell.count)) + cell
-        }
-        return name + String(repeating: " ", count: max(0, self.name - name.count)) + padded.joined()
+        let padded = zip(cells, self.cells).map { cell, width in " " + cell.padded(before: width - 1) }
+        return name.padded(to: self.name) + padded.joined()
     }
 }

@@ -219,16 +219,6 @@ private struct Table {
 }
 
 extension String {
-    /// Followed by spaces, to so many characters.
-    fileprivate func padded(to width: Int) -> String {
-        self + String(repeating: " ", count: max(0, width - count))
-    }
-
-    /// Behind spaces, to so many characters.
-    fileprivate func padded(before width: Int) -> String {
-        String(repeating: " ", count: max(0, width - count)) + self
-    }
-
     /// A name tells at its end which of many it is.
     fileprivate func shortened(to width: Int) -> String {
         count <= width ? self : "~" + suffix(width - 1)
