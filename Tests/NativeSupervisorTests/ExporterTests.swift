@@ -30,6 +30,20 @@ extension NativeSupervisor {
             )
         }
 
+        /// Asks until the answer has this status: one stands for half a second. Nobody tells when it is over.
+        private static func ask(
+            _ exporter: ExporterProcess, _ path: String, until status: Int
+        ) throws -> (status: Int, type: String, body: String) {
+            let deadline = ContinuousClock.now + SupervisorProcess.patience
+            while true {
+                let answer = try ask(exporter, path)
+                if answer.status == status { return answer }
+                guard ContinuousClock.now < deadline else {
+                    throw HarnessFailure("\(path) stays at \(answer.status), not \(status): \(answer.body)")
+                }
+            }
+        }
+
         @Test func metricsComeAsTheClientWantsThem() throws {
             let control = Self.control("metrics")
             try withSupervisor(Self.launch(control, "/bin/sleep", "600")) { supervisor in
@@ -66,18 +80,14 @@ extension NativeSupervisor {
                 }
             }
             for path in ["/healthz", "/readyz", "/metrics", "/status"] {
-                // An answer stands for half a second.
-                var answer = try Self.ask(exporter, path)
-                while answer.status == 200 { answer = try Self.ask(exporter, path) }
-                #expect(answer.status == 503, "\(path)")
+                let answer = try Self.ask(exporter, path, until: 503)
                 #expect(answer.body.contains("no supervisor at \(control) is running here"), "\(answer.body)")
             }
             // The next one is found by itself.
             try withSupervisor(Self.launch(control, "/bin/sleep", "600")) { supervisor in
                 try supervisor.waitFor("supervisor_ready")
-                var answer = try Self.ask(exporter, "/readyz")
-                while answer.status == 503 { answer = try Self.ask(exporter, "/readyz") }
-                #expect(answer.status == 200 && answer.body == "\(supervisor.name) is ready\n")
+                let answer = try Self.ask(exporter, "/readyz", until: 200)
+                #expect(answer.body == "\(supervisor.name) is ready\n")
             }
         }
 
