@@ -59,22 +59,20 @@ struct Report: ParsableCommand {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Self.fault("read", path, errno) }
         defer { close(descriptor) }
-        var partial: [UInt8] = []
+        // A line of any length is no line of an account, and takes no memory.
+        var breaker = LineBreaker()
+        func takeLine(_ line: [UInt8]) { if !line.isEmpty { take(line) } }
         var buffer = [UInt8](repeating: 0, count: 256 << 10)
         while true {
             let count = Glibc.read(descriptor, &buffer, buffer.count)
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw Self.fault("read", path, errno) }
             guard count > 0 else { break }
-            var pieces = buffer[..<count].split(
-                separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false
-            )
-            .map { Array($0) }
-            pieces[0] = partial + pieces[0]
-            partial = pieces.removeLast()
-            pieces.lazy.filter { !$0.isEmpty }.forEach(take)
+            buffer.withUnsafeBytes { bytes in
+                breaker.take(UnsafeRawBufferPointer(rebasing: bytes[..<count])) { takeLine($0) }
+            }
         }
-        if !partial.isEmpty { take(partial) }
+        breaker.finish(takeLine, evenIfEmpty: false)
     }
 
     private func write(_ text: String, to path: String) throws {

@@ -103,6 +103,19 @@ public struct Exit: Hashable, Sendable {
         self.cpuMicroseconds = cpuMicroseconds
         self.refusals = refusals
     }
+
+    /// What a `sergeant` worker said its code is, else the main process's own; nil where a signal killed it.
+    public var code: Int32? {
+        if let code = report?.returnCode { return code }
+        guard case .code(let code) = status else { return nil }
+        return code
+    }
+
+    /// The signal that killed the main process; nil too where the worker had said its code before.
+    public var signal: Int32? {
+        guard report?.returnCode == nil, case .signal(let number, _) = status else { return nil }
+        return number
+    }
 }
 
 /// Why an incarnation could not be started.

@@ -101,8 +101,8 @@ public enum Occurrence: Hashable, Sendable {
     case workerLeftovers(IncarnationID, pid: Int32?)
     case workerExited(IncarnationID, pid: Int32?, End)
     /// Its cgroup is gone too, and this is all it took. Told by the host where somebody keeps account; nothing is decided on
-    /// it.
-    case workerAccounted(IncarnationID, Usage)
+    /// it. Of one whose cgroup stays it is told just before ``supervisorStopped(_:)``.
+    case workerAccounted(IncarnationID, Account)
     /// Processes that do not die, or a cgroup that cannot be removed; `attempts` were made.
     case workerStuck(IncarnationID, pid: Int32?, errno: Int32, attempts: Int)
     case workerBackoff(SlotID, delay: Duration, failures: Int)

@@ -1,6 +1,6 @@
 /// All that one incarnation took, children and what it left behind included: read from its own cgroup at its end, and no
 /// sample of anything. What the kernel does not account there is nil.
-public struct Usage: Hashable, Sendable {
+public struct Usage: Hashable, Codable, Sendable {
     /// CPU time in user space.
     public var cpuUserMicroseconds: UInt64?
     /// CPU time in the kernel.

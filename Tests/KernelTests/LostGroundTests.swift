@@ -58,10 +58,12 @@ extension Kernel {
             }
         }
 
-        /// Its workers are stopped all the same, and it ends.
+        /// Its workers are stopped all the same, what they took is accounted, and it ends.
         @Test func aStopInReadOnlyCgroupsEnds() throws {
+            let account = "/tmp/sergeantcg-test-\(getpid())-read-only.jsonl"
+            defer { unlink(account) }
             var launch = Launch(
-                ["--memory-max", "64M", "--stop-timeout", "500ms"],
+                ["--memory-max", "64M", "--stop-timeout", "500ms", "--accounting", account],
                 command: try TestWorker.command("ignore-term"))
             launch.wrapper = ["unshare", "--mount", "--propagation", "private"]
             // Not `supervise`: what cannot be removed is left, and said to be.
@@ -78,6 +80,12 @@ extension Kernel {
                 let pid = try #require(first.pid)
                 #expect(!ProcessFacts(pid).runs)
                 #expect(try supervisor.waitFor("worker_exited").reason == "shutdown")
+                let accounts = try #require(TextFile.read(account)).split(separator: "\n")
+                    .map { JSONValue.parse($0.utf8) }
+                #expect(accounts.map { $0?["reason"]?.text } == ["shutdown"])
+                #expect(accounts.first??["memory_peak"]?.integer ?? 0 > 0, "\(accounts)")
+                let last = supervisor.lines.map(\.event).filter { $0 != "supervisor_trouble" }.suffix(2)
+                #expect(last == ["worker_accounted", "supervisor_stopped"])
                 #expect(
                     supervisor.lines.contains {
                         $0.event == "supervisor_trouble" && $0.message.contains("EROFS")

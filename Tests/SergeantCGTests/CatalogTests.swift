@@ -65,7 +65,6 @@ import Testing
             .workerLeaving(id, pid: 1), .workerWatchdog(id, pid: 1, timeout: nil),
             .workerStatus(id, pid: 1, "s"),
             .workerPidsLimit(id, pid: 1, refusals: 1, limit: 1, .worker),
-            .workerAccounted(id, Usage()),
             .groupFailed(group: 0, .cannotRun(id)), .groupScaled(group: 0, from: 1, to: 2),
             .rollStarted(group: 0, slots: 1), .rollEnded(group: 0, .completed),
             .rollEnded(group: 0, .failed(id, .crashed)), .rollEnded(group: 0, .stopped),
@@ -88,6 +87,11 @@ import Testing
                 let exit = Exit(status: .code(1))
                 end = .init(reason: reason, exit: exit, lifetime: .zero, isLast: false)
                 result.append(.workerExited(id, pid: 1, end))
+                let unknown = Occurrence.End(
+                    reason: reason, exit: Exit(status: .unknown), lifetime: .zero, isLast: false)
+                if let account = Account(unknown, pid: nil, at: 0) {
+                    result.append(.workerAccounted(id, account))
+                }
             }
         }
         return result

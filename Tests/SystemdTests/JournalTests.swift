@@ -28,11 +28,28 @@ extension Systemd {
                 let peak = death.fields["MEMORY_PEAK"].flatMap { UInt64($0) } ?? 0
                 #expect((16 << 20)...(32 << 20) ~= peak, "\(peak)")
                 #expect(death.fields["CPU_USAGE_NSEC"].flatMap { UInt64($0) } ?? 0 > 0)
+                try expectAccount(of: death, journal)
                 try unit.stop()
                 try journal.waitForEvent("supervisor_stopped")
                 try expectNumbersAndNames(journal)
                 try expectExplanation(of: death, unit)
             }
+        }
+
+        /// Without `--accounting`.
+        private func expectAccount(of death: Journal.Entry, _ journal: Journal) throws {
+            let account = try journal.waitForEvent("worker_accounted")
+            for name in [
+                "SERGEANT_WORKER", "SERGEANT_INCARNATION", "SERGEANT_REASON", "OBJECT_PID", "EXIT_CODE",
+                "EXIT_STATUS", "LIFETIME_USEC", "MEMORY_PEAK",
+            ] { #expect(account.fields[name] == death.fields[name] && death.fields[name] != nil, "\(name)") }
+            #expect(account.fields["PRIORITY"] == "6" && account.fields["MEMORY_MAX"] == "\(32 << 20)")
+            for name in ["CPU_USER_USEC", "CPU_SYSTEM_USEC", "PAGE_FAULTS"] {
+                #expect(account.fields[name].flatMap { UInt64($0) } != nil, "\(name)")
+            }
+            #expect(account.message.hasPrefix("TestWorker-1, incarnation 1, took "), "\(account.message)")
+            #expect(account.message.contains(" s of CPU time and 3"), "\(account.message)")
+            #expect(account.message.contains("M of memory at its peak in "), "\(account.message)")
         }
 
         /// Each kind of occurrence has a number of its own that the catalog explains; each of a worker, its name.
@@ -53,7 +70,7 @@ extension Systemd {
             }
             for event in [
                 "supervisor_started", "supervisor_ready", "supervisor_stopping", "supervisor_stopped",
-                "worker_started", "worker_oom", "worker_exited",
+                "worker_started", "worker_oom", "worker_exited", "worker_accounted",
             ] { #expect(numbers[event] != nil, "\(event)") }
             let all = numbers.values.flatMap { $0 }
             #expect(Set(all).count == all.count, "\(numbers)")

@@ -84,10 +84,11 @@ extension Systemd {
                     "journalctl", "--no-pager", "-o", "cat", "--output-fields=SERGEANT_EVENT",
                     "_SYSTEMD_UNIT=\(unit.name)", "SERGEANT_GROUP=\(Self.group)",
                 ]).output.split(separator: "\n")
-                // The four starts, what they said, each of it, and the one end and the start after it, which found no room.
+                // The four starts, what they said, each of it, and the one end, its account and the start after it, which
+                // found no room.
                 #expect(came.count { $0 == "worker_started" } == Self.workers)
                 #expect(!came.contains("worker_exited"))
-                #expect(came.count + dropped == Self.workers * (Self.statuses + 1) + 2)
+                #expect(came.count + dropped == Self.workers * (Self.statuses + 1) + 3)
                 try unit.stop()
                 try notes.waitForEvent("supervisor_stopped")
             }

@@ -8,23 +8,10 @@ package import Supervision
 /// A file that was renamed or removed is made anew; a line that a crash tore is ended before the next. What a full disk
 /// does not take is counted and told.
 package final class AccountingFile: BufferedObserver, LoopPart, Remembering {
-    /// One that has ended, and whose cgroup is not gone yet.
-    private struct Ended: Codable {
-        var pid: Int32?
-        var reason: String
-        var exitCode: Int32?
-        var signal: Int32?
-        var oomKills: UInt64?
-        /// In microseconds since 1970.
-        var started: Int64
-        var lifetimeMicroseconds: Int64
-    }
-
     private let path: String
     private var file: Descriptor
     private var identity: FileIdentity
     private var sink: LineSink
-    private var ended: [IncarnationID: Ended] = [:]
     private var host: HostAccess?
 
     /// - Throws: ``SupervisorError`` where the file cannot be written.
@@ -44,55 +31,34 @@ package final class AccountingFile: BufferedObserver, LoopPart, Remembering {
 
     package func observe(_ occurrence: Occurrence, named names: Names) {
         switch occurrence {
-        case .workerExited(let id, let pid, let end): note(end, of: id, pid)
-        case .workerAccounted(let id, let usage):
-            guard let last = ended.removeValue(forKey: id) else { return }
-            sink.append(Self.line(id, last, usage, names))
+        case .workerAccounted(let id, let account): sink.append(Self.line(id, account, names))
         // Whoever has renamed it wants another.
         case .supervisorReloading: renew()
         default: break
         }
     }
 
-    /// What was never started took nothing.
-    private func note(_ end: Occurrence.End, of id: IncarnationID, _ pid: Int32?) {
-        guard let exit = end.exit else { return }
-        var last = Ended(
-            pid: pid, reason: end.reason.rawValue,
-            started: timespec.wallClock().microseconds - end.lifetime.microseconds,
-            lifetimeMicroseconds: end.lifetime.microseconds)
-        switch exit.status {
-        case .code(let code): last.exitCode = exit.report?.returnCode ?? code
-        case .signal(let number, _): last.signal = number
-        case .unknown: break
-        }
-        if let kills = exit.memory?.oomKill, kills > 0 { last.oomKills = kills }
-        ended[id] = last
-    }
-
     // MARK: Lines
 
-    private static func line(
-        _ id: IncarnationID, _ last: Ended, _ usage: Usage, _ names: Names
-    ) -> [UInt8] {
+    private static func line(_ id: IncarnationID, _ account: Account, _ names: Names) -> [UInt8] {
         var text = JSONText()
         text.object { object in
-            let seconds = last.started / 1_000_000
+            let (seconds, rest) = account.startedMicroseconds.quotientAndRemainder(dividingBy: 1_000_000)
             object.member(
-                "started",
-                .text(
-                    LogLines.universalTime(Int(seconds), nanoseconds: Int(last.started % 1_000_000) * 1000)))
+                "started", .text(LogLines.universalTime(Int(seconds), nanoseconds: Int(rest) * 1000)))
             object.member("group", .text(names.group(id.slot.group)))
             object.member("worker", .text(names.worker(id.slot)))
             object.member("slot", .integer(Int64(id.slot.slot)))
             object.member("incarnation", .integer(Int64(id.number)))
-            object.member("pid", optional: last.pid.map { .integer(Int64($0)) })
-            object.member("reason", .text(last.reason))
-            object.member("exit_code", optional: last.exitCode.map { .integer(Int64($0)) })
-            object.member("signal", optional: last.signal.map { .integer(Int64($0)) })
-            object.member("oom_kills", .unsigned(last.oomKills ?? 0))
-            object.member("lifetime_usec", .integer(last.lifetimeMicroseconds))
-            for (name, value) in usage.fields { object.member(name, optional: value.map { .unsigned($0) }) }
+            object.member("pid", optional: account.pid.map { .integer(Int64($0)) })
+            object.member("reason", .text(account.reason.rawValue))
+            object.member("exit_code", optional: account.exitCode.map { .integer(Int64($0)) })
+            object.member("signal", optional: account.signal.map { .integer(Int64($0)) })
+            object.member("oom_kills", .unsigned(account.oomKills))
+            object.member("lifetime_usec", .integer(account.lifetimeMicroseconds))
+            for (name, value) in account.usage.fields {
+                object.member(name, optional: value.map { .unsigned($0) })
+            }
         }
         text.newline()
         return text.bytes
@@ -161,17 +127,15 @@ package final class AccountingFile: BufferedObserver, LoopPart, Remembering {
     package let memoryName = "account"
 
     private struct Memory: Codable {
-        var ended: [IncarnationID: Ended]
         var sink: LineSink.Memory
     }
 
     package func remember() throws -> UpgradeMemory {
-        UpgradeMemory(try JSONEncoder().encode(Memory(ended: ended, sink: sink.memory)))
+        UpgradeMemory(try JSONEncoder().encode(Memory(sink: sink.memory)))
     }
 
     package func recall(_ memory: UpgradeMemory) {
         guard let memory = try? JSONDecoder().decode(Memory.self, from: memory.bytes) else { return }
-        ended = memory.ended
         sink.recall(memory.sink)
     }
 }

@@ -25,7 +25,9 @@ extension Host {
         case .remove(let id): remove(id)
         case .setTimer(let timer, let instant): timers.set(.supervision(timer), at: instant)
         case .cancelTimer(let timer): timers.cancel(.supervision(timer))
-        case .report(let occurrence): tell(occurrence)
+        case .report(let occurrence):
+            if keepsAccount { keepAccount(of: occurrence) }
+            tell(occurrence)
         case .finish(let outcome): self.outcome = outcome
         }
     }
@@ -202,13 +204,13 @@ extension Host {
         unwatchEmptiness(worker)
         unwatchProcesses(worker)
         // It is to be read as long as it is there, and counts only when it is gone, whoever removed it.
-        let usage = keepsAccount ? usage(of: worker) : nil
+        let account = completeAccount(of: worker)
         do { try groups[id.group].remove(worker.directory) } catch {
             guard [ENOENT, ENODEV].contains(error.errno) else {
                 return events.append(.incarnation(id, .removalFailed(errno: error.errno)))
             }
         }
-        if let usage { tell(.workerAccounted(id, usage)) }
+        if let account { tell(.workerAccounted(id, account)) }
         workers.dismiss(worker)
         events.append(.incarnation(id, .removed))
     }

@@ -66,6 +66,7 @@ extension Host {
         worker.asksForEmptiness = memory.asksForEmptiness
         worker.isAdopted = memory.isAdopted ?? false
         worker.startFailure = memory.startFailure
+        worker.account = memory.account
         if let reports = memory.reports { worker.reports = ReportChannel(reports) }
         if let socket = memory.socket {
             worker.socket = WorkerSocket(adopting: socket.descriptor, path: socket.path)
@@ -117,6 +118,6 @@ extension Worker {
             socket: notifySocket, status: status, toldNotifyFault: toldNotifyFault,
             watchesMemory: memoryWatch != nil, watchesEmptiness: emptinessWatch != nil,
             asksForEmptiness: asksForEmptiness, isAdopted: isAdopted ? true : nil, startFailure: startFailure,
-            refusals: refusals, toldRefusals: toldRefusals)
+            account: account, refusals: refusals, toldRefusals: toldRefusals)
     }
 }

@@ -50,6 +50,7 @@ struct UpgradeState: Codable {
         /// Left out for a child of our own.
         var isAdopted: Bool?
         var startFailure: StartFailure?
+        var account: Account?
         var refusals: UInt64?
         var toldRefusals: Bool?
     }

@@ -16,6 +16,8 @@ final class Worker {
     var isAdopted = false
     /// The start's answer is outstanding: the program was not seen to run yet.
     var awaitsProgram = false
+    /// How it ended, until all that it took is known; nil where nobody keeps account.
+    var account: Account?
     /// Why its program could not be run; told when the process has ended.
     var startFailure: StartFailure?
     var reports: ReportChannel?

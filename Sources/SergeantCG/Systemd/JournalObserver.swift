@@ -33,6 +33,9 @@ public final class JournalObserver: ProgramLog, Remembering {
         name == Configuration.defaultName ? "sergeantcg" : "sergeantcg-\(name)"
     }
 
+    /// As systemd tells what a unit took; unless it would be left out.
+    public var keepsAccount: Bool { least <= .info }
+
     /// Sends this occurrence, or keeps it for later.
     public func observe(_ occurrence: Occurrence, named names: Names) {
         send(Record(occurrence, names: names))

@@ -133,12 +133,15 @@ extension Record {
                 id, pid, names)
         case .workerExited(let id, let pid, let end):
             self.init(end, id, pid, names)
-        case .workerAccounted(let id, let usage):
+        case .workerAccounted(let id, let account):
             self.init(
-                .debug, "worker_accounted",
-                "\(names.worker(id.slot)), incarnation \(id.number), is accounted for", id, nil,
-                names)
-            for (name, value) in usage.fields { add(name, value.map { .unsigned($0) }) }
+                .info, "worker_accounted", Self.words(for: account, id, names), id, account.pid, names)
+            add("reason", .text(account.reason.rawValue))
+            add("exit_code", account.exitCode.map { .integer(Int64($0)) })
+            add("signal", account.signal.map { .integer(Int64($0)) })
+            add("lifetime_usec", .integer(account.lifetimeMicroseconds))
+            if account.oomKills > 0 { add("oom_kills", .unsigned(account.oomKills)) }
+            for (name, value) in account.usage.fields { add(name, value.map { .unsigned($0) }) }
         case .workerStuck(let id, let pid, let errno, let attempts):
             let what =
                 errno == 0
@@ -232,15 +235,8 @@ extension Record {
         let message = isStop ? words + ", not going to respawn since the stop process has started" : words
         self.init(level, "worker_exited", message, id, pid, names)
         add("reason", .text(end.reason.rawValue))
-        if let code = end.exit?.report?.returnCode {
-            add("exit_code", .integer(Int64(code)))
-        } else {
-            switch end.exit?.status {
-            case .code(let code): add("exit_code", .integer(Int64(code)))
-            case .signal(let signal, _): add("signal", .integer(Int64(signal)))
-            case .unknown, nil: break
-            }
-        }
+        add("exit_code", end.exit?.code.map { .integer(Int64($0)) })
+        add("signal", end.exit?.signal.map { .integer(Int64($0)) })
         add("lifetime_usec", .integer(end.lifetime.microseconds))
         add("memory_peak", end.exit?.memoryPeak.map { .unsigned($0) })
         add("cpu_usage_usec", end.exit?.cpuMicroseconds.map { .unsigned($0) })
@@ -283,6 +279,19 @@ extension Record {
     }
 
     // MARK: Words
+
+    /// As much as is known: without the memory controller no peak is.
+    private static func words(for account: Account, _ id: IncarnationID, _ names: Names) -> String {
+        var parts: [String] = []
+        if let user = account.usage.cpuUserMicroseconds, let system = account.usage.cpuSystemMicroseconds {
+            parts.append("\(seconds(.microseconds(Int64(clamping: user &+ system)))) s of CPU time")
+        }
+        if let peak = account.usage.memoryPeak { parts.append("\(ByteCount(peak)) of memory at its peak") }
+        let worker = "\(names.worker(id.slot)), incarnation \(id.number),"
+        guard !parts.isEmpty else { return "\(worker) is gone, and what it took is not known" }
+        return "\(worker) took \(parts.joined(separator: " and ")) in "
+            + "\(seconds(.microseconds(account.lifetimeMicroseconds))) s"
+    }
 
     private static func words(for cause: Occurrence.StopCause, _ names: Names) -> String {
         switch cause {
