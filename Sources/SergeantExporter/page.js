@@ -5,6 +5,7 @@
 const INTERVAL = 1000; // milliseconds
 const KEPT = 120; // measurements in a curve, one a unit of its width
 const EVENTS = 200;
+const MANY = 60; // cards; of more each is small
 const HEIGHT = 40;
 
 const byId = id => document.getElementById(id);
@@ -36,12 +37,13 @@ function made(template) {
 }
 
 class Card {
-  constructor(name) {
+  constructor(group, slot) {
     this.element = made('worker');
-    this.element.querySelector('b').textContent = name;
-    this.element.title = name;
+    this.element.querySelector('.group').textContent = `${group}-`;
+    this.element.querySelector('.slot').textContent = slot;
     this.element.addEventListener('animationend', () => this.element.classList.remove('new'));
     this.points = [];
+    this.memory = {}; // its limits stay where nobody works for a while
     this.part = selector => this.element.querySelector(selector);
   }
 
@@ -60,11 +62,12 @@ class Card {
     this.element.dataset.incarnation = worker.incarnation;
     this.element.dataset.words = `${worker.worker} ${worker.state}`;
     setState(this.part('.state'), worker.state);
-    const memory = worker.memory ?? {};
+    const memory = this.memory = worker.memory ?? this.memory;
     const most = [memory.limit, memory.max].filter(value => value != null);
-    this.part('.memory').textContent = worker.memory
-      ? `${bytes(memory.current)}${most.length ? ' of ' + most.map(bytes).join(', ') : ''}, peak ${bytes(memory.peak)}`
-      : 'memory is not accounted';
+    this.part('.held').textContent = worker.memory ? bytes(memory.current)
+      : worker.pid == null ? 'nothing' : 'memory is not accounted';
+    this.part('.bounds').textContent = worker.memory
+      ? `${most.length ? ' of ' + most.map(bytes).join(', ') : ''}, peak ${bytes(memory.peak)}` : '';
     const facts = [worker.pid == null ? 'no process' : `PID ${worker.pid}`];
     if (worker.started && worker.pid != null) facts.push(age(worker.started));
     if (cpu != null) facts.push(`CPU ${(100 * cpu).toFixed(0)} %`);
@@ -72,9 +75,13 @@ class Card {
     if (worker.status) facts.push(worker.status);
     this.part('.facts').textContent = facts.join(' · ');
     const {total = 0, ...reasons} = worker.restarts;
+    this.part('.again').textContent = total ? ` · ${total} ×` : '';
     this.part('.reasons').textContent = total
       ? `${total} × replaced: ` + Object.entries(reasons).filter(([, count]) => count)
           .map(([reason, count]) => `${reason} ${count}`).join(', ') : '';
+    // A small card shows the rest so.
+    this.element.title = [worker.worker, ...['.memory', '.facts', '.reasons'].map(part => this.part(part).textContent)]
+      .filter(Boolean).join('\n');
     this.draw(memory);
   }
 
@@ -144,7 +151,7 @@ function show(report) {
     for (const {worker, count} of [...slots.values()].sort((one, other) => one.worker.slot - other.worker.slot)) {
       seen.add(worker.worker);
       if (!cards.has(worker.worker)) {
-        cards.set(worker.worker, new Card(worker.worker));
+        cards.set(worker.worker, new Card(group.name, worker.slot));
         place.append(cards.get(worker.worker).element);
       }
       cards.get(worker.worker).take(worker, count - 1, now);
@@ -158,9 +165,12 @@ function show(report) {
 
 function filter() {
   const words = byId('filter').value.toLowerCase().split(/\s+/).filter(Boolean);
+  let shown = 0;
   for (const {element} of cards.values()) {
     element.hidden = !words.every(word => element.dataset.words.toLowerCase().includes(word));
+    if (!element.hidden) shown += 1;
   }
+  byId('groups').classList.toggle('small', shown > MANY);
 }
 
 async function look() {

@@ -168,6 +168,33 @@ extension NativeSupervisor {
             }
         }
 
+        /// Of two hundred workers the page shows each, small, on few screens; of a few among them all that is known.
+        @Test func twoHundredWorkersFitThePage() throws {
+            let python = try #require(getenv("SERGEANTCG_PYTHON").map { String(cString: $0) })
+            let control = Self.control("crowd")
+            let launch = Launch(
+                ["--control", control, "--concurrent-workers", "200"], command: ["/bin/sleep", "600"])
+            try withSupervisor(launch) { supervisor in
+                try supervisor.waitFor("supervisor_ready")
+                let exporter = try ExporterProcess(control: control)
+                let (status, output) = try Tool.run([
+                    "timeout", "200", python, "Tests/Exporter/crowd", exporter.url("/"), "200",
+                ])
+                try #require(status == .code(0), "\(output)")
+                let seen = try #require(JSONValue.parse(output.utf8), "\(output)")
+                #expect(seen["height"]?.integer ?? .max < 3 * 800, "\(output)")
+                #expect(seen["page"]?.integer ?? .max < 3 * 800, "\(output)")
+                #expect(seen["slots"]?.integer == 200 && seen["names cut off"]?.integer == 0, "\(output)")
+                #expect(seen["cut off"]?.integer == 0, "\(output)")
+                #expect(seen["tooltip"]?.text?.contains("PID ") == true, "\(output)")
+                #expect(seen["facts"] == .bool(false) && seen["facts of few"] == .bool(true), "\(output)")
+                // 7 and 70 to 79.
+                #expect(seen["filtered"]?.integer == 11, "\(output)")
+                #expect(seen["complaints"] == .list([]), "\(output)")
+                #expect(try supervisor.stop() == .code(0))
+            }
+        }
+
         @Test(arguments: [
             (["--listen", "nowhere"], Int32(64), "'nowhere' is not of the form ADDRESS:PORT"),
             (["--listen", "localhost:1"], 64, "is no address in digits"),
