@@ -25,18 +25,26 @@ def measure(bench, sizes, only):
     found = []
     with open(gate_path) as gate, bench.started([(supervisor, workers)]) as (running,):
         begin = time.monotonic()
-        held = 0.0
+        # They all end in the moment the gate opens. What it takes to hold so many ends at once is kept from then on, so it
+        # is to have been there before the first look.
+        wait_for_respawns(running, workers)
+        held = hold(gate, running, lambda: None)
         for count in checkpoints(sizes.respawns):
             wait_for_respawns(running, count)
-            closed = time.monotonic()
-            fcntl.flock(gate, fcntl.LOCK_EX)
-            settle(running)
-            found.append(look(bench, running))
-            fcntl.flock(gate, fcntl.LOCK_UN)
-            held += time.monotonic() - closed
+            held += hold(gate, running, lambda: found.append(look(bench, running)))
             note(f"  {found[-1]}")
         seconds = time.monotonic() - begin - held
     return {"workers": workers, "seconds": seconds, "rate": found[-1]["respawns"] / seconds, "at": found}
+
+
+def hold(gate, running, act):
+    """Does something while no worker is on its way. Returns for how many seconds they were held up."""
+    closed = time.monotonic()
+    fcntl.flock(gate, fcntl.LOCK_EX)
+    settle(running)
+    act()
+    fcntl.flock(gate, fcntl.LOCK_UN)
+    return time.monotonic() - closed
 
 
 def checkpoints(last):
