@@ -6,7 +6,7 @@ import dataclasses
 @dataclasses.dataclass(frozen=True)
 class Sizes:
     rounds: int = 5
-    workers: int = 300        # to kill under each fast supervisor: of fewer the p99 is one of a few chances
+    workers: int = 100        # to kill under each fast supervisor
     slow_workers: int = 4     # and under each slow one
     idle_workers: int = 50
     idle_seconds: int = 10
