@@ -48,7 +48,7 @@ extension NativeSupervisor {
                 let before = (facts.descriptors.count, try #require(facts.privateDirtyKilobytes))
                 let abuse = try Tool.start([
                     "/bin/sh", "-c",
-                    "ulimit -n 4096; exec timeout 600 \(python) Tests/Control/abuse \(control) >\(result)",
+                    "ulimit -n 4096; exec timeout 120 \(python) Tests/Control/abuse \(control) >\(result)",
                 ])
                 try supervisor.waitUntil("the abuse has begun") {
                     TextFile.read(result)?.hasPrefix("begun") == true
