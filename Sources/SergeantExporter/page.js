@@ -80,8 +80,8 @@ class Card {
       ? `${total} × replaced: ` + Object.entries(reasons).filter(([, count]) => count)
           .map(([reason, count]) => `${reason} ${count}`).join(', ') : '';
     // A small card shows the rest so.
-    this.element.title = [worker.worker, ...['.memory', '.facts', '.reasons'].map(part => this.part(part).textContent)]
-      .filter(Boolean).join('\n');
+    const [held, bounds, ...rest] = ['.held', '.bounds', '.facts', '.reasons'].map(part => this.part(part).textContent);
+    this.element.title = [worker.worker, held + bounds, ...rest].filter(Boolean).join('\n');
     this.draw(memory);
   }
 

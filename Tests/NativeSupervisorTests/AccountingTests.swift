@@ -200,6 +200,24 @@ extension NativeSupervisor {
             }
         }
 
+        /// A line without end takes no memory to read, and the others are read.
+        @Test func anEndlessLineIsNoneOfItsLines() throws {
+            try Self.withFile { path in
+                let line = #"{"group":"crawl","reason":"finished"}"#
+                try #require(TextFile.write("\(line)\n", to: path, creating: true) == 0)
+                try Tool.mustRun(["truncate", "--size", "256M", path])
+                // In kB. A sanitizer takes terabytes, of addresses.
+                let most = getenv("SERGEANTCG_SANITIZER") == nil ? "200000" : "unlimited"
+                let (status, output) = try Tool.run([
+                    "/bin/sh", "-c", "ulimit -v \(most); exec \"$0\" report \"$1\"",
+                    try SupervisorProcess.program(), path,
+                ])
+                #expect(status == .code(0), "\(output)")
+                #expect(output.contains("crawl              1 "), "\(output)")
+                #expect(output.contains("could not be read"), "\(output)")
+            }
+        }
+
         /// What is no file that can be written is refused before anything is started.
         @Test(arguments: ["/nowhere/account", "/tmp", "/dev/null"])
         func whatIsNoFileIsRefused(path: String) throws {

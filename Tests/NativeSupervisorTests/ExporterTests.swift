@@ -168,14 +168,22 @@ extension NativeSupervisor {
             }
         }
 
-        /// Of two hundred workers the page shows each, small, on few screens; of a few among them all that is known.
+        /// Of two hundred workers the page shows each, small, on few screens; of a few among them all that is known. The one that
+        /// waits holds nothing, and is not said to be unaccounted.
         @Test func twoHundredWorkersFitThePage() throws {
             let python = try #require(getenv("SERGEANTCG_PYTHON").map { String(cString: $0) })
             let control = Self.control("crowd")
-            let launch = Launch(
-                ["--control", control, "--concurrent-workers", "200"], command: ["/bin/sleep", "600"])
-            try withSupervisor(launch) { supervisor in
-                try supervisor.waitFor("supervisor_ready")
+            let file = control + ".yaml"
+            defer { unlink(file) }
+            let groups = """
+                groups:
+                  sleeps: {command: [/bin/sleep, "600"], concurrent-workers: 199}
+                  fails: {command: [/bin/false], backoff-initial: 1h, backoff-max: 1h}
+                """
+            try #require(TextFile.write(groups, to: file, creating: true) == 0)
+            try withSupervisor(Launch(["--control", control, "--config", file])) { supervisor in
+                try supervisor.waitFor(200, "worker_started")
+                try supervisor.waitFor("worker_backoff")
                 let exporter = try ExporterProcess(control: control)
                 let (status, output) = try Tool.run([
                     "timeout", "200", python, "Tests/Exporter/crowd", exporter.url("/"), "200",
@@ -187,6 +195,7 @@ extension NativeSupervisor {
                 #expect(seen["slots"]?.integer == 200 && seen["names cut off"]?.integer == 0, "\(output)")
                 #expect(seen["cut off"]?.integer == 0, "\(output)")
                 #expect(seen["tooltip"]?.text?.contains("PID ") == true, "\(output)")
+                #expect(seen["waiting"] == .list([.text("nothing")]), "\(output)")
                 #expect(seen["facts"] == .bool(false) && seen["facts of few"] == .bool(true), "\(output)")
                 // 7 and 70 to 79.
                 #expect(seen["filtered"]?.integer == 11, "\(output)")

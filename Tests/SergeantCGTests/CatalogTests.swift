@@ -43,7 +43,7 @@ import Testing
     }
 
     /// One of each, with only what is always there.
-    private var least: [Occurrence] {
+    private func least() throws -> [Occurrence] {
         let id = IncarnationID(group: 0, slot: 1, number: 1)
         let memory = MemoryMeasurement(current: 2, unreclaimable: 1)
         var result: [Occurrence] = [
@@ -89,9 +89,7 @@ import Testing
                 result.append(.workerExited(id, pid: 1, end))
                 let unknown = Occurrence.End(
                     reason: reason, exit: Exit(status: .unknown), lifetime: .zero, isLast: false)
-                if let account = Account(unknown, pid: nil, at: 0) {
-                    result.append(.workerAccounted(id, account))
-                }
+                result.append(.workerAccounted(id, try #require(Account(unknown, pid: nil, at: 0))))
             }
         }
         return result
@@ -101,7 +99,7 @@ import Testing
     @Test func eachFieldItNamesIsAlwaysThere() throws {
         let names = Names(groups: [.init(name: "g")], root: "/r")
         let records =
-            least.map { Record($0, names: names) }
+            try least().map { Record($0, names: names) }
             + [Record(.warning, "log_dropped", "m", [("lines", .unsigned(1))])]
         var present: [String: Set<String>] = [:]
         for record in records {

@@ -41,9 +41,10 @@ extension Systemd {
             let account = try journal.waitForEvent("worker_accounted")
             for name in [
                 "SERGEANT_WORKER", "SERGEANT_INCARNATION", "SERGEANT_REASON", "OBJECT_PID", "EXIT_CODE",
-                "EXIT_STATUS", "LIFETIME_USEC", "MEMORY_PEAK",
+                "EXIT_STATUS", "LIFETIME_USEC", "MEMORY_PEAK", "OOM_KILLS",
             ] { #expect(account.fields[name] == death.fields[name] && death.fields[name] != nil, "\(name)") }
             #expect(account.fields["PRIORITY"] == "6" && account.fields["MEMORY_MAX"] == "\(32 << 20)")
+            #expect(account.fields["STARTED"]?.hasSuffix("Z") == true)
             for name in ["CPU_USER_USEC", "CPU_SYSTEM_USEC", "PAGE_FAULTS"] {
                 #expect(account.fields[name].flatMap { UInt64($0) } != nil, "\(name)")
             }

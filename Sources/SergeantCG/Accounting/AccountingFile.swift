@@ -43,22 +43,13 @@ package final class AccountingFile: BufferedObserver, LoopPart, Remembering {
     private static func line(_ id: IncarnationID, _ account: Account, _ names: Names) -> [UInt8] {
         var text = JSONText()
         text.object { object in
-            let (seconds, rest) = account.startedMicroseconds.quotientAndRemainder(dividingBy: 1_000_000)
-            object.member(
-                "started", .text(LogLines.universalTime(Int(seconds), nanoseconds: Int(rest) * 1000)))
+            object.member("started", .text(account.started))
             object.member("group", .text(names.group(id.slot.group)))
             object.member("worker", .text(names.worker(id.slot)))
             object.member("slot", .integer(Int64(id.slot.slot)))
             object.member("incarnation", .integer(Int64(id.number)))
             object.member("pid", optional: account.pid.map { .integer(Int64($0)) })
-            object.member("reason", .text(account.reason.rawValue))
-            object.member("exit_code", optional: account.exitCode.map { .integer(Int64($0)) })
-            object.member("signal", optional: account.signal.map { .integer(Int64($0)) })
-            object.member("oom_kills", .unsigned(account.oomKills))
-            object.member("lifetime_usec", .integer(account.lifetimeMicroseconds))
-            for (name, value) in account.usage.fields {
-                object.member(name, optional: value.map { .unsigned($0) })
-            }
+            for (name, value) in account.fields { object.member(name, optional: value) }
         }
         text.newline()
         return text.bytes

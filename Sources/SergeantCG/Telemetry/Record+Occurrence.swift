@@ -136,12 +136,8 @@ extension Record {
         case .workerAccounted(let id, let account):
             self.init(
                 .info, "worker_accounted", Self.words(for: account, id, names), id, account.pid, names)
-            add("reason", .text(account.reason.rawValue))
-            add("exit_code", account.exitCode.map { .integer(Int64($0)) })
-            add("signal", account.signal.map { .integer(Int64($0)) })
-            add("lifetime_usec", .integer(account.lifetimeMicroseconds))
-            if account.oomKills > 0 { add("oom_kills", .unsigned(account.oomKills)) }
-            for (name, value) in account.usage.fields { add(name, value.map { .unsigned($0) }) }
+            add("started", .text(account.started))
+            for (name, value) in account.fields { add(name, value) }
         case .workerStuck(let id, let pid, let errno, let attempts):
             let what =
                 errno == 0
