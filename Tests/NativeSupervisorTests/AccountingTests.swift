@@ -206,8 +206,7 @@ extension NativeSupervisor {
                 let line = #"{"group":"crawl","reason":"finished"}"#
                 try #require(TextFile.write("\(line)\n", to: path, creating: true) == 0)
                 try Tool.mustRun(["truncate", "--size", "256M", path])
-                // In kB. A sanitizer takes terabytes, of addresses.
-                let most = getenv("SERGEANTCG_SANITIZER") == nil ? "200000" : "unlimited"
+                let most = Sanitizer.isThere ? "unlimited" : "200000"  // kB
                 let (status, output) = try Tool.run([
                     "/bin/sh", "-c", "ulimit -v \(most); exec \"$0\" report \"$1\"",
                     try SupervisorProcess.program(), path,

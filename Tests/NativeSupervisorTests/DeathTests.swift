@@ -114,10 +114,8 @@ extension NativeSupervisor {
                 #expect(after.descriptors.count == before.descriptors.count)
                 #expect(after.cgroups == before.cgroups)
                 print("private dirty kB after 400 respawns: \(before.memory), after 2300: \(after.memory)")
-                // A sanitizer remembers what was freed.
-                let isMeasurable = getenv("SERGEANTCG_SANITIZER") == nil
                 #expect(
-                    !isMeasurable || Double(after.memory) <= Double(before.memory) * 1.05,
+                    Sanitizer.isThere || Double(after.memory) <= Double(before.memory) * 1.05,
                     "private dirty \(before.memory) kB after 400 respawns, \(after.memory) kB after 2,300")
                 #expect(try supervisor.stop() == .code(0))
                 expectNothingLeft(supervisor)

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Cuts the bytes of a connection into messages, each ended by a NUL.
 package struct MessageBuffer {
     /// The most bytes of a message.
@@ -52,7 +54,11 @@ package struct MessageBuffer {
     }
 
     private mutating func end() -> Int? {
-        let found = bytes[searched...].firstIndex(of: 0)
+        let found = bytes.withUnsafeBytes { held -> Int? in
+            let rest = UnsafeRawBufferPointer(rebasing: held[searched...])
+            guard let base = rest.baseAddress, let end = memchr(base, 0, rest.count) else { return nil }
+            return searched + base.distance(to: end)
+        }
         searched = found ?? bytes.count
         return found
     }
