@@ -22,8 +22,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
     ],
     targets: [
-        .systemLibrary(
-            name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        .target(name: "CSystemd"),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "CLinux"),
         .target(name: "CgroupKit", dependencies: ["CLinux"], swiftSettings: strict),
@@ -43,7 +42,7 @@ let package = Package(
         .executableTarget(
             name: "SergeantCommand",
             dependencies: [
-                "CgroupKit", "SergeantCG", "Supervision",
+                "CLinux", "CgroupKit", "SergeantCG", "Supervision",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

@@ -33,7 +33,7 @@ struct Run: ParsableCommand {
             to: options.supervisor.logDescriptor(), least: settings.logLevel.record,
             instance: settings.configuration.name)
         defer { log.finish() }
-        var observers: [any Observer] = [log, ServiceNotification()]
+        var observers: [any Observer] = [log, ServiceNotification(), StartingMemory()]
         if let path = settings.configuration.accounting { observers.append(try AccountingFile(path: path)) }
         let outcome = try pool.run(
             observers: observers,
@@ -115,6 +115,7 @@ struct RunOptions: ParsableArguments {
 extension Configuration {
     /// Makes this process fit to supervise, and has the workers get what it was before.
     fileprivate mutating func prepareProcess() {
+        Signals.unignore()
         let limit = OpenFileLimit.raise()
         let adjustment = OOMScore.protect()
         for index in groups.indices {

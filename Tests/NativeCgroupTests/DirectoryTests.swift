@@ -90,5 +90,6 @@ private func expectNoEscape() throws {
     #expect(Cgroup.openDirectory("none/b", beneath: directory) == -ENOENT)
     #expect(Cgroup.openDirectory("file", beneath: directory) == -ENOTDIR)
     #expect(Cgroup.openDirectory("file/b", beneath: directory) == -ENOTDIR)
-    #expect(try openDescriptors() == before)
+    // What another thread of this young process had open then may be closed now: a sanitizer looks at /proc/self/maps.
+    #expect(try Set(openDescriptors()).subtracting(before) == [])
 }

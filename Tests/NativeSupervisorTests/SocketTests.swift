@@ -73,6 +73,36 @@ extension NativeSupervisor {
             for name in ["first", "second"] { unlink("\(path).\(name)") }
         }
 
+        /// libsystemd is what takes them: where it is not, that is said, and nobody else misses it.
+        @Test func withoutLibsystemdNoneCanBePassed() throws {
+            let libraries = try Tool.run(["/sbin/ldconfig", "-p"]).output.split(separator: "\n")
+            let library = try #require(
+                libraries.first { $0.contains("libsystemd.so.0 ") }?.split(separator: " ").last)
+            let hiding = [
+                "unshare", "--mount", "/bin/sh", "-c", #"mount --bind /dev/null "$0" && exec "$@""#,
+                String(library),
+            ]
+            var launch = Launch([], command: ["/bin/sleep", "600"])
+            launch.wrapper = hiding
+            try withSupervisor(launch) { supervisor in
+                try supervisor.waitFor("supervisor_ready")
+                #expect(try supervisor.stop() == .code(0))
+            }
+            let path = Self.path("unseen")
+            launch.wrapper =
+                hiding + ["/usr/bin/env", "python3", "-c", Self.passing, path, "first", "second"]
+            try withSupervisor(launch) { supervisor in
+                let end = try supervisor.waitForExit()
+                #expect(end == .code(1))
+                #expect(supervisor.lines.isEmpty)
+                let sentence = supervisor.strayLines.first ?? ""
+                #expect(
+                    sentence.contains("LISTEN_FDS") && sentence.contains("libsystemd.so.0"), "\(sentence)")
+                expectNothingLeft(supervisor)
+            }
+            for name in ["first", "second"] { unlink("\(path).\(name)") }
+        }
+
         /// Binds two sockets, passes them as descriptors 3 and 4 and leaves another descriptor open.
         private static let passing = """
             import os, socket, sys

@@ -25,13 +25,20 @@ public enum Signals {
 
     /// Holds back every request to stop until a supervisor asks for it: the first thing a program's `main`
     /// does. Also sets SIGCHLD to its default, for a parent that ignores it leaves children unreapable
-    /// (waitid(2), ECHILD), and holds back SIGPIPE for ever. (Were it ignored, it would have to be set back in every worker.)
+    /// (waitid(2), ECHILD), and holds back SIGPIPE for ever.
     public static func hold() {
         var set = asked
         // None can fail with a valid set and a real signal number.
         sigaddset(&set, SIGPIPE)
         _ = pthread_sigmask(SIG_BLOCK, &set, nil)
         _ = signal(SIGCHLD, SIG_DFL)
+    }
+
+    /// Has SIGPIPE, which is held back, at its default too: systemd and Python start programs that ignore it, and it would have
+    /// to be set back in every worker.
+    public static func unignore() {
+        // Cannot fail with a real signal number.
+        _ = signal(SIGPIPE, SIG_DFL)
     }
 
     /// Has them end the process again, as they do where nothing was said: for a program that is no supervisor.

@@ -18,12 +18,14 @@ struct PassedDescriptors {
 
     /// Takes what was passed; its variables are gone, so that nobody takes it twice.
     static func take() throws(SupervisorError) -> PassedDescriptors {
+        // Its own account of nothing, without loading it.
+        guard getenv("LISTEN_FDS") != nil || getenv("LISTEN_PID") != nil else { return PassedDescriptors() }
         var names: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
         let count = sd_listen_fds_with_names(1, &names)
         guard count >= 0 else {
             throw SupervisorError(
                 .system,
-                "cannot take the sockets that LISTEN_FDS says were passed: \(String(cString: strerror(-count)))"
+                "cannot take the sockets that LISTEN_FDS says were passed: \(SystemdLibrary.words(for: count))"
             )
         }
         var passed = PassedDescriptors()

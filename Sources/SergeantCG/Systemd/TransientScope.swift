@@ -84,7 +84,7 @@ package enum TransientScope {
             }
             guard result >= 0, let made else {
                 sd_bus_unref(made)
-                throw Fault(description: "\(name) cannot be reached: \(Self.words(for: -result))")
+                throw Fault(description: "\(name) cannot be reached: \(SystemdLibrary.words(for: result))")
             }
             connection = made
         }
@@ -119,7 +119,7 @@ package enum TransientScope {
 
         func check(_ result: Int32, _ operation: String) throws(Fault) {
             guard result < 0 else { return }
-            throw Fault(description: "cannot \(operation) on \(name): \(Self.words(for: -result))")
+            throw Fault(description: "cannot \(operation) on \(name): \(SystemdLibrary.words(for: result))")
         }
 
         /// - Returns: the path of the job.
@@ -161,7 +161,7 @@ package enum TransientScope {
                 sd_bus_message_unref(answer)
             }
             guard result >= 0 else {
-                let words = error.message.map { String(cString: $0) } ?? Self.words(for: -result)
+                let words = error.message.map { String(cString: $0) } ?? SystemdLibrary.words(for: result)
                 throw Fault(description: "systemd, asked over \(name), refused \(unit): \(words)")
             }
             return try text("o", of: answer)
@@ -233,10 +233,6 @@ package enum TransientScope {
 
         private static func type(_ letter: Unicode.Scalar) -> CChar {
             CChar(truncatingIfNeeded: letter.value)
-        }
-
-        private static func words(for error: Int32) -> String {
-            strerror(error).map { String(cString: $0) } ?? "error \(error)"
         }
     }
 }
