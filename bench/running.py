@@ -31,7 +31,8 @@ class Running:
         self.fifo = os.open(place.report, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         fcntl.fcntl(self.fifo, fcntl.F_SETPIPE_SZ, 1 << 20)
         self.rest = b""
-        command = supervisor.command(place, workers)
+        # What nohup, or a shell in the background, has the benchmark ignore is no part of what is measured.
+        command = ["env", "--default-signal", *supervisor.command(place, workers)]
         self.log = place.directory / "output"
         with open(self.log, "wb") as output:
             self.start_ns = host.monotonic_ns()
