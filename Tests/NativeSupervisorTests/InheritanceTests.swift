@@ -46,6 +46,9 @@ extension NativeSupervisor {
                 for mask in ["SigBlk 0000000000000000", "SigIgn 0000000000000000"] {
                     #expect(lines.contains(mask), "\(lines.filter { $0.hasPrefix("Sig") })")
                 }
+                // Else SIGPIPE, which systemd's services ignore, would be set back in every worker, by a system call.
+                let ignored = ProcessFacts(supervisor.pid).status("SigIgn").flatMap { UInt64($0, radix: 16) }
+                #expect(try #require(ignored) & 1 << UInt64(SIGPIPE - 1) == 0)
                 let pid = try #require(supervisor.waitFor("worker_started").pid)
                 #expect(lines.contains("session \(pid) process \(pid) group \(pid)"))
                 #expect(lines.contains("files 300 600"))
