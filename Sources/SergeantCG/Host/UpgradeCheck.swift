@@ -40,8 +40,10 @@ final class UpgradeCheck {
     deinit {
         guard !isReaped else { return }
         end()
-        // SIGKILL is on its way; it is waited for so that it does not stay a zombie.
-        while waitpid(pid, nil, 0) < 0, errno == EINTR {}
+        // SIGKILL is on its way; it is waited for, so that it is no zombie and no longer in our cgroup. By its pidfd: before its
+        // exec it has no exit signal, and waitpid(2) does not see it.
+        var (code, value): (Int32, Int32) = (0, 0)
+        while linux_waitid_pidfd(pidfd, WEXITED, &code, &value, nil) == -EINTR {}
     }
 
     /// In our own cgroup, and a session of its own, so that what it starts can be ended with it; with /dev/null, our
