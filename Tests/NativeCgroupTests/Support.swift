@@ -95,8 +95,9 @@ func run(
     return (output, try waitForExit(process.pidfd))
 }
 
+/// Of this thread, which may have a table of its own.
 func openDescriptors() throws -> [String] {
-    let directory = try #require(opendir("/proc/self/fd"))
+    let directory = try #require(opendir("/proc/thread-self/fd"))
     defer { closedir(directory) }
     var names: [String] = []
     while let entry = readdir(directory) {

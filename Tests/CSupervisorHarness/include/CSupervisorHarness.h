@@ -15,6 +15,9 @@ int harness_terminal(char *path, size_t size);
 // Sets how many bytes a pipe holds; returns what it became, or -errno.
 int harness_pipe_size(int pipe, int bytes);
 
+// From now on this thread opens and closes descriptors by itself. Returns 0, or an errno.
+int harness_unshare_descriptors(void);
+
 // Sets the soft RLIMIT_NOFILE of a process. Returns 0, or an errno.
 int harness_limit_descriptors(pid_t process, unsigned long long number);
 
