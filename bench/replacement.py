@@ -83,7 +83,8 @@ def section(figures):
     head = header("SIGKILL to the replacement's first statement", bases, figures)
     return (f"{table(head, rows(figures, bases))}\n\nAll supervisors of a round are up side by side (one that polls, "
             "as sergeant and circus, disturbs the others) and take turns kill by kill, the slow ones more seldom; workers are "
-            "at least 11 s old, and 20 ms pass between kills. Only floor and sergeantcg make a cgroup for each worker. Of few trials the p99 is the longest.")
+            "at least 11 s old, and 20 ms pass between kills. Only floor and sergeantcg make a cgroup for each worker. Of few "
+            "trials the p99 is the longest.")
 
 
 def goals(figures):
