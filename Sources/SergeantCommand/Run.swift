@@ -115,7 +115,7 @@ struct RunOptions: ParsableArguments {
 extension Configuration {
     /// Makes this process fit to supervise, and has the workers get what it was before.
     fileprivate mutating func prepareProcess() {
-        Signals.unignore()
+        Signals.unignoreBrokenPipes()
         let limit = OpenFileLimit.raise()
         let adjustment = OOMScore.protect()
         for index in groups.indices {

@@ -36,7 +36,7 @@ public enum Signals {
 
     /// Has SIGPIPE, which is held back, at its default too: systemd and Python start programs that ignore it, and it would have
     /// to be set back in every worker.
-    public static func unignore() {
+    public static func unignoreBrokenPipes() {
         // Cannot fail with a real signal number.
         _ = signal(SIGPIPE, SIG_DFL)
     }

@@ -18,7 +18,7 @@ struct PassedDescriptors {
 
     /// Takes what was passed; its variables are gone, so that nobody takes it twice.
     static func take() throws(SupervisorError) -> PassedDescriptors {
-        // Its own account of nothing, without loading it.
+        // Nothing was passed, so libsystemd need not be loaded to say so.
         guard getenv("LISTEN_FDS") != nil || getenv("LISTEN_PID") != nil else { return PassedDescriptors() }
         var names: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
         let count = sd_listen_fds_with_names(1, &names)

@@ -8,6 +8,6 @@ enum SystemdLibrary {
         guard result != -ELIBACC else {
             return "libsystemd.so.0, of systemd 240 or later, cannot be loaded: install it"
         }
-        return strerror(-result).map { String(cString: $0) } ?? "error \(-result)"
+        return String(cString: strerror(-result))
     }
 }
